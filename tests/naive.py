@@ -1,0 +1,304 @@
+"""Plain, slow, obviously right twins of what nw2v compiles. Tests compare the two."""
+
+from __future__ import annotations
+
+import collections
+import math
+
+import numpy as np
+
+# --- losses: the mathematics, word by word ---------------------------------------------------
+
+
+def softmax(scores):
+    powers = [math.exp(s - max(scores)) for s in scores]
+    return np.array([p / sum(powers) for p in powers])
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x)) if x > -700 else 0.0
+
+
+def naive_softmax_loss_and_gradient(center_vector, outside_index, outside_vectors):
+    v_c, U = np.asarray(center_vector, np.float64), np.asarray(outside_vectors, np.float64)
+    y_hat = softmax(U @ v_c)
+    y = np.zeros(len(U))
+    y[outside_index] = 1
+    loss = -math.log(y_hat[outside_index])
+    return loss, U.T @ (y_hat - y), np.outer(y_hat - y, v_c)
+
+
+def negative_sampling_loss_and_gradient(
+    center_vector, outside_index, outside_vectors, negative_indices
+):
+    v_c, U = np.asarray(center_vector, np.float64), np.asarray(outside_vectors, np.float64)
+    s = sigmoid(U[outside_index] @ v_c)
+    loss = -math.log(s)
+    gradient_center = (s - 1) * U[outside_index]
+    gradient_outside = np.zeros_like(U)
+    gradient_outside[outside_index] += (s - 1) * v_c
+    for k in negative_indices:
+        s = sigmoid(U[k] @ v_c)
+        loss -= math.log(1 - s)
+        gradient_center = gradient_center + s * U[k]
+        gradient_outside[k] += s * v_c
+    return loss, gradient_center, gradient_outside
+
+
+def skipgram_loss_and_gradient(
+    center_index,
+    outside_indices,
+    center_vectors,
+    outside_vectors,
+    loss="naive_softmax",
+    negative_indices=None,
+):
+    total = 0.0
+    gradient_centers = np.zeros(np.shape(center_vectors))
+    gradient_outsides = np.zeros(np.shape(outside_vectors))
+    for j, o in enumerate(outside_indices):
+        v_c = center_vectors[center_index]
+        if loss == "naive_softmax":
+            terms = naive_softmax_loss_and_gradient(v_c, o, outside_vectors)
+        else:
+            terms = negative_sampling_loss_and_gradient(
+                v_c, o, outside_vectors, negative_indices[j]
+            )
+        total += terms[0]
+        gradient_centers[center_index] += terms[1]
+        gradient_outsides += terms[2]
+    return total, gradient_centers, gradient_outsides
+
+
+def batch_loss_and_gradient(
+    center_indices,
+    outside_indices,
+    offsets,
+    center_vectors,
+    outside_vectors,
+    loss="naive_softmax",
+    negative_indices=None,
+):
+    total = 0.0
+    gradient_centers = np.zeros(np.shape(center_vectors))
+    gradient_outsides = np.zeros(np.shape(outside_vectors))
+    for b, c in enumerate(center_indices):
+        window = slice(offsets[b], offsets[b + 1])
+        terms = skipgram_loss_and_gradient(
+            c,
+            outside_indices[window],
+            center_vectors,
+            outside_vectors,
+            loss,
+            None if negative_indices is None else negative_indices[window],
+        )
+        total += terms[0]
+        gradient_centers += terms[1]
+        gradient_outsides += terms[2]
+    return total, gradient_centers, gradient_outsides
+
+
+# --- word vectors: neighbours and analogies ----------------------------------------------------
+
+
+def cosine(a, b):
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    lengths = np.sqrt((a * a).sum()) * np.sqrt((b * b).sum())
+    return (a * b).sum() / lengths if lengths > 0 else 0.0
+
+
+def unit(vector):
+    vector = np.asarray(vector, dtype=np.float64)
+    length = np.sqrt((vector * vector).sum())
+    return vector / length if length > 0 else vector
+
+
+def most_similar(words, vectors, positive, negative=()):
+    """All words but those asked about, with their cosines, in order."""
+    by_word = dict(zip(words, vectors, strict=True))
+    query = np.zeros(len(vectors[0]))
+    for word in positive:
+        query += unit(by_word[word])
+    for word in negative:
+        query -= unit(by_word[word])
+    others = [word for word in words if word not in {*positive, *negative}]
+    scores = [(word, cosine(by_word[word], query)) for word in others]
+    return sorted(scores, key=lambda pair: -pair[1])  # stable: ties stay in the order of ids
+
+
+def analogy_3cosmul(words, vectors, a, b, c):
+    by_word = dict(zip(words, vectors, strict=True))
+    scores = []
+    for word in words:
+        if word not in {a, b, c}:
+            to_a, to_b, to_c = ((1 + cosine(by_word[word], by_word[x])) / 2 for x in (a, b, c))
+            scores.append((word, to_b * to_c / (to_a + 0.001)))
+    return sorted(scores, key=lambda pair: -pair[1])
+
+
+# --- jit ---------------------------------------------------------------------------------------
+
+
+def random_bits(key, counter):
+    mask = 2**64 - 1
+    z = (key + (counter + 1) * 0x9E3779B97F4A7C15) & mask
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+    return z ^ (z >> 31)
+
+
+# --- kernels: the token stream, window by window ------------------------------------------------
+
+
+def windows(sentences, keep_thresholds, window, shrink, key):
+    """List (center word, outside words) for all sentences; positions count through the text."""
+    found = []
+    position = 0
+    for sentence in sentences:
+        kept = []
+        for word in sentence:
+            bits = random_bits(key, position)
+            position += 1
+            reach = 1 + ((bits & 0xFFFFFFFF) * window >> 32) if shrink else window
+            if bits >> 32 < keep_thresholds[word]:
+                kept.append((word, reach))
+        words = [word for word, _ in kept]
+        for i, (word, reach) in enumerate(kept):
+            found.append((word, words[max(0, i - reach) : i] + words[i + 1 : i + 1 + reach]))
+    return found
+
+
+def negative_sampling_pass(
+    V, U, sentences, keep_thresholds, window, shrink, key, table, pool, renewed, K, rate
+):
+    """Train in place in float64 at a constant rate; return the sum of losses and the pairs."""
+    mask = len(table) - 1
+    place = random_bits(key ^ 0x6E6F697365, 0) & mask
+    negatives = [table[(place + slot) & mask] for slot in range(pool)]
+    place += pool
+    slot, loss, pairs = 0, 0.0, 0
+    for c, outside_words in windows(sentences, keep_thresholds, window, shrink, key):
+        for _ in range(renewed):
+            negatives[slot] = table[place & mask]
+            place += 1
+            slot = (slot + 1) % pool
+        weight = len(outside_words) * K / pool
+        targets = [(w, -1, weight) for w in negatives] + [(o, 1, 1) for o in outside_words]
+        steps = []
+        for w, label, share in targets if outside_words else []:
+            s = sigmoid(label * U[w] @ V[c])
+            loss -= share * math.log(s)
+            steps.append((w, rate * share * label * (1 - s)))
+        v = V[c].copy()
+        for w, step in steps:
+            V[c] += step * U[w]
+            U[w] += step * v
+        pairs += len(outside_words)
+    return loss, pairs
+
+
+def naive_softmax_pass(V, U, sentences, keep_thresholds, window, shrink, key, rate):
+    loss, pairs = 0.0, 0
+    for c, outside_words in windows(sentences, keep_thresholds, window, shrink, key):
+        gradient_center, gradient_outside = np.zeros_like(V[c]), np.zeros_like(U)
+        for o in outside_words:
+            pair = naive_softmax_loss_and_gradient(V[c], o, U)
+            loss += pair[0]
+            gradient_center += pair[1]
+            gradient_outside += pair[2]
+        V[c] -= rate * gradient_center
+        U -= rate * gradient_outside
+        pairs += len(outside_words)
+    return loss, pairs
+
+
+# --- evaluation: analogies and held-out cross-entropy ----------------------------------------
+
+
+def analogy(words, vectors, a, b, c, method):
+    """The best word and how far it is ahead of the second."""
+
+    def cosine(x, y):
+        x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+        return x @ y / (math.sqrt(x @ x) * math.sqrt(y @ y))
+
+    vector_of = dict(zip(words, vectors, strict=True))
+    scores = []
+    for word in words:
+        if word in (a, b, c):
+            continue
+        to_a, to_b, to_c = (cosine(vector_of[word], vector_of[other]) for other in (a, b, c))
+        if method == "3cosadd":
+            scores.append((to_b - to_a + to_c, word))
+        else:
+            scores.append(((1 + to_b) / 2 * (1 + to_c) / 2 / ((1 + to_a) / 2 + 0.001), word))
+    scores = [*sorted(scores, reverse=True), (-math.inf, None)]
+    return scores[0][1], scores[0][0] - scores[1][0]
+
+
+def heldout_metrics(pairs, V, U, loss_name, counts, negatives, noise_exponent):
+    """Pair by pair, from the definitions; no standard error."""
+    V, U = np.asarray(V, np.float64), np.asarray(U, np.float64)
+    f = [count / sum(counts) for count in counts]
+    t = pairs.subsample
+    keep = [min(1, math.sqrt(t / x) + t / x) if t > 0 else 1 for x in f]
+    kept = [count * k for count, k in zip(counts, keep, strict=True)]
+    noise = [count**noise_exponent for count in counts]
+    noise = [weight / sum(noise) for weight in noise]
+    own, cross_entropy, unigram = [], [], []
+    for i, c in enumerate(pairs.centers):
+        for o in pairs.outsides[pairs.offsets[i] : pairs.offsets[i + 1]]:
+            logits = U @ V[c]
+            if loss_name == "naive_softmax":
+                probability = softmax(logits)[o]
+                own.append(-math.log(probability))
+            else:
+                weights = [p * math.exp(s) for p, s in zip(noise, logits, strict=True)]
+                probability = weights[o] / sum(weights)
+                expected = sum(
+                    p * -math.log(sigmoid(-s)) for p, s in zip(noise, logits, strict=True)
+                )
+                own.append(-math.log(sigmoid(logits[o])) + negatives * expected)
+            cross_entropy.append(-math.log(probability))
+            unigram.append(-math.log(kept[o] / sum(kept)))
+    return {
+        "valid/loss": np.mean(own),
+        "valid/cross_entropy": np.mean(cross_entropy),
+        "valid/cross_entropy_unigram": np.mean(unigram),
+        "valid/perplexity": math.exp(np.mean(cross_entropy)),
+    }
+
+
+# --- corpus -----------------------------------------------------------------------------------
+
+
+def read_sentences(text, tokenizer, max_sentence_length):
+    """Sentences of a text: a line each, long ones cut, empty ones left out."""
+    sentences = []
+    for line in text.replace("\r", "\n").split("\n"):
+        words = tokenizer(line)
+        for start in range(0, len(words), max_sentence_length):
+            sentences.append(words[start : start + max_sentence_length])
+    return sentences
+
+
+def build_vocabulary(sentences, min_count, max_vocabulary=None):
+    """Pairs (word, count) by falling count, ties by word."""
+    counts = collections.Counter(word for sentence in sentences for word in sentence)
+    kept = [(word, count) for word, count in counts.items() if count >= min_count]
+    return sorted(kept, key=lambda pair: (-pair[1], pair[0]))[:max_vocabulary]
+
+
+def split(sentences, heldout_blocks, min_count, max_vocabulary):
+    """Vocabulary, training and held-out sentences, for blocks of one sentence."""
+    training = [s for s, out in zip(sentences, heldout_blocks, strict=True) if not out]
+    heldout = [s for s, out in zip(sentences, heldout_blocks, strict=True) if out]
+    heldout = [s for s in heldout if s not in training]
+    vocabulary = build_vocabulary(training, min_count, max_vocabulary)
+    words = {word for word, _ in vocabulary}
+
+    def known(part):
+        found = [[word for word in sentence if word in words] for sentence in part]
+        return [sentence for sentence in found if sentence]
+
+    return vocabulary, known(training), known(heldout)
