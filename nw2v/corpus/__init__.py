@@ -1,0 +1,37 @@
+"""Text to sentences, vocabulary and encoded token ids.
+
+The names below are imported when first used: a vocabulary can be loaded without a compiler.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nw2v.corpus.corpus import Corpus
+    from nw2v.corpus.named import corpus_names
+    from nw2v.corpus.splitting import EncodedText, Split
+    from nw2v.corpus.tokenizer import Tokenizer
+    from nw2v.corpus.vocabulary import Vocabulary
+
+__all__ = ["Corpus", "EncodedText", "Split", "Tokenizer", "Vocabulary", "corpus_names"]
+
+_HOMES = {
+    "Corpus": "corpus",
+    "EncodedText": "splitting",
+    "Split": "splitting",
+    "Tokenizer": "tokenizer",
+    "Vocabulary": "vocabulary",
+    "corpus_names": "named",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
