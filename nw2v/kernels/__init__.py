@@ -1,0 +1,1 @@
+"""The mathematics as compiled loops over the token stream."""

@@ -1,0 +1,171 @@
+"""One pass of skip-gram with negative sampling over a piece of text.
+
+For a center word c with outside words o_1 ... o_m, and K' negatives w_1 ... w_K' shared by the
+window, each with weight a = m K / K':
+
+    J      = sum_j -log sigma(u_oj . v_c) + a sum_k -log sigma(-u_wk . v_c)
+    dJ/dv_c = sum_j (sigma(u_oj . v_c) - 1) u_oj + a sum_k sigma(u_wk . v_c) u_wk
+    dJ/du_w = the same factors times v_c, added up over all places where w stands
+
+so that at fixed parameters the expected gradient is that of K negatives of its own for each pair
+(docs/derivations.md). All scores are taken before any update. Rows are updated one by one: the
+second row of a word that stands twice is read as the first update left it. The negatives form a
+pool that outlives the window: one slot is drawn anew at each center, and the rows of the others
+are still in the nearest cache.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nw2v.jit.compile import kernel
+from nw2v.jit.random import _word, random_bits
+from nw2v.jit.rows import (
+    LANES,
+    ROWS_IN_FLIGHT,
+    dot_rows,
+    logistic_terms,
+    prefetch_row,
+    update_rows,
+)
+from nw2v.kernels.stream import Windows, draw_windows, windows_for
+
+LOOK_AHEAD = 2
+"""How many centers ahead rows are asked for."""
+
+POOL_SHARE = 1.6
+"""Slots of the pool for each negative that the average window stands for."""
+SMALLEST_POOL = 8
+RENEWED = 1
+"""Slots of the pool that are drawn anew at each center."""
+
+
+class Negatives(NamedTuple):
+    """The pool of shared negative samples."""
+
+    table: np.ndarray  # (power of two,) int32, the noise distribution, shuffled
+    pool: int  # K', slots
+    renewed: int  # slots drawn anew at each center
+    per_pair: float  # K, negatives a pair that the pool stands for
+
+
+def pool_for(window: int, negatives: int, shrink: bool) -> tuple[int, int]:
+    """Choose the size of the pool and how many of its slots are drawn anew at each center.
+
+    The pool grows with the window and K, so that the weight m K / K' of a negative stays near
+    that of an outside word: a large weight times a large learning rate is unstable, since while
+    a slot lives, the parameters and the pool become correlated.
+
+    Returns
+    -------
+    pool, renewed : int
+    """
+    mean_outside_words = window + 1 if shrink else 2 * window
+    return max(SMALLEST_POOL, round(POOL_SHARE * mean_outside_words * negatives)), RENEWED
+
+
+class Workspace(NamedTuple):
+    """One thread's scratch memory."""
+
+    windows: Windows
+    rows: np.ndarray  # int32: the pool's words, then the outside words of the center
+    scores: np.ndarray  # float32: their dot products with the center vector
+    steps: np.ndarray  # float32: learning rate times minus the derivative by each score
+    gradient: np.ndarray  # (length,) float32
+
+
+def workspace_for(tokens: int, window: int, pool: int, length: int) -> Workspace:
+    """Allocate scratch memory for pieces of at most `tokens` tokens, rows of `length` floats."""
+    size = pool + 2 * window + max(ROWS_IN_FLIGHT, LANES)
+    return Workspace(
+        windows_for(tokens),
+        np.zeros(size, dtype=np.int32),
+        np.zeros(size, dtype=np.float32),
+        np.zeros(size, dtype=np.float32),
+        np.zeros(length, dtype=np.float32),
+    )
+
+
+@kernel
+def negative_sampling_pass(  # type: ignore[no-untyped-def]
+    lanes,
+    centers,
+    outsides,
+    text,
+    law,
+    negatives,
+    key,
+    rates,
+    first_sentence,
+    last_sentence,
+    workspace,
+):
+    """Train on the sentences from `first_sentence` to `last_sentence`, exclusive.
+
+    Parameters
+    ----------
+    lanes : tuple
+        From `nw2v.jit.rows.row_layout`.
+    centers, outsides : (V, length) float32 arrays
+        Center and outside vectors; changed in place, without locks.
+    text : Text
+    law : WindowLaw
+    negatives : Negatives
+    key : uint64
+        The stream of random numbers of this pass.
+    rates : (float, float)
+        Learning rate at the first and after the last token of the piece.
+    workspace : Workspace
+
+    Returns
+    -------
+    loss : float
+        Sum over the pairs of the loss before each update.
+    pairs : int
+    kept : int
+        Center words.
+    """
+    rows, scores, steps = workspace.rows, workspace.scores, workspace.steps
+    words, first, last = workspace.windows
+    kept = draw_windows(text, law, key, first_sentence, last_sentence, workspace.windows)
+    table, pool = negatives.table, negatives.pool
+    mask = len(table) - 1
+    start = text.offsets[first_sentence]
+    # Each piece reads the table from a place of its own.
+    place = np.int64(random_bits(key ^ _word(0x6E6F697365), start) & _word(mask))
+    for slot in range(pool):
+        rows[slot] = table[(place + slot) & mask]
+    place += pool
+    slot = 0
+    loss, pairs = 0.0, 0
+    one = np.float32(1)
+    share = negatives.per_pair / pool
+    slope = (rates[1] - rates[0]) / max(kept, 1)
+    for i in range(kept):
+        center = words[i]
+        ahead = i + LOOK_AHEAD
+        if ahead < kept:
+            prefetch_row(lanes, centers, words[ahead])
+            prefetch_row(lanes, outsides, words[min(ahead + law.window, kept - 1)])
+        for _ in range(negatives.renewed):
+            rows[slot] = table[place & mask]
+            prefetch_row(lanes, outsides, table[(place + LOOK_AHEAD * negatives.renewed) & mask])
+            place += 1
+            slot = slot + 1 if slot + 1 < pool else 0
+        count = pool
+        for j in range(first[i], last[i]):
+            rows[count] = words[j]
+            count += j != i
+        m = count - pool
+        if m == 0:
+            continue
+        rate = np.float32(rates[0] + slope * i)
+        dot_rows(lanes, outsides, rows, count, centers, center, scores)
+        weight = np.float32(m * share)
+        loss += logistic_terms(lanes, scores, 0, pool, -one, weight, rate, steps)
+        loss += logistic_terms(lanes, scores, pool, m, one, one, rate, steps)
+        update_rows(lanes, outsides, rows, steps, count, centers, center, workspace.gradient)
+        pairs += m
+    return loss, pairs, kept

@@ -1,0 +1,69 @@
+"""The noise distribution as a shuffled table, read in sequence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nw2v.errors import InputError
+from nw2v.jit.random import stream_key
+
+SMALLEST_TABLE = 1 << 20
+ENTRIES_A_WORD = 16
+
+
+def noise_counts(distribution: np.ndarray) -> np.ndarray:
+    """Round a distribution to whole numbers of table entries.
+
+    Parameters
+    ----------
+    distribution : (V,) float64 array
+        Probabilities, summing to 1.
+
+    Returns
+    -------
+    (V,) int64 array
+        Entries of each word, at least one, summing to a power of two: 2^20 or the first that is
+        at least 16 V. Entries beyond the first are given by largest remainder.
+    """
+    words = len(distribution)
+    size = SMALLEST_TABLE
+    while size < ENTRIES_A_WORD * words:
+        size *= 2
+    exact = np.asarray(distribution, dtype=np.float64) * (size - words)
+    if not np.isfinite(exact).all():
+        raise InputError("the noise distribution is not finite: lower loss.noise_exponent")
+    entries = np.floor(exact).astype(np.int64)
+    missing = size - words - int(entries.sum())
+    # A stable sort: words with equal remainders are served in the order of their ids.
+    largest = np.argsort(-(exact - entries), kind="stable")[: max(missing, 0)]
+    entries[largest] += 1
+    entries += 1
+    entries[0] += size - int(entries.sum())
+    return entries
+
+
+def noise_table(entries: np.ndarray, seed: int) -> np.ndarray:
+    """Lay the words out in random order, each as often as it has entries.
+
+    Reading the table in sequence draws without replacement within it; over the whole table the
+    frequencies are exactly those of the distribution that `noise_probabilities` gives.
+
+    Parameters
+    ----------
+    entries : (V,) int64 array
+        From `noise_counts`.
+    seed : int
+        Decides the order.
+
+    Returns
+    -------
+    (size,) int32 array
+    """
+    table = np.repeat(np.arange(len(entries), dtype=np.int32), entries)
+    np.random.Generator(np.random.Philox(int(stream_key(seed, "noise table")))).shuffle(table)
+    return table
+
+
+def noise_probabilities(entries: np.ndarray) -> np.ndarray:
+    """Give the distribution that is really sampled, as (V,) float64."""
+    return np.asarray(entries, dtype=np.float64) / int(entries.sum())

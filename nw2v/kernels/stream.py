@@ -1,0 +1,120 @@
+"""The token stream as skip-gram sees it: which words are kept, and how wide their windows are.
+
+Frequent words are dropped first and the window closes up over the gap, as in word2vec: a kept
+word's outside words are its kept neighbours within b places in the same sentence, b uniform in
+1 ... window. Every decision depends on the stream's key and the token's position in the text
+alone, never on which thread meets it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nw2v.jit.compile import exact_kernel
+from nw2v.jit.random import _word, random_bits
+
+_LOW_HALF = _word(0xFFFFFFFF)
+_32 = _word(32)
+CERTAIN = 1 << 32
+"""`keep_thresholds` entry of a word that is always kept."""
+
+
+class Text(NamedTuple):
+    """Encoded text: the tokens of sentence s are ``tokens[offsets[s]:offsets[s + 1]]``."""
+
+    tokens: np.ndarray  # (N,) int32
+    offsets: np.ndarray  # (S + 1,) int64
+
+
+class WindowLaw(NamedTuple):
+    """How center words and their windows are drawn from a text."""
+
+    keep_thresholds: np.ndarray  # (V,) int64, probability of keeping a token times 2^32
+    window: int
+    shrink: bool
+
+
+class Windows(NamedTuple):
+    """Room for the kept words of a piece of text and the bounds of their windows."""
+
+    words: np.ndarray  # (capacity,) int32
+    first: np.ndarray  # (capacity,) int32: where the window begins, in `words`
+    last: np.ndarray  # (capacity,) int32: where it ends, exclusive
+
+
+def windows_for(capacity: int) -> Windows:
+    """Allocate room for a piece of text of `capacity` tokens."""
+    return Windows(*(np.empty(capacity, dtype=np.int32) for _ in range(3)))
+
+
+def keep_probabilities(counts: np.ndarray, subsample: float) -> np.ndarray:
+    """Probability of keeping a token of each word.
+
+    Parameters
+    ----------
+    counts : (V,) integer array
+        Occurrences of each word in the training text.
+    subsample : float
+        Threshold t on a word's relative frequency f; 0 keeps everything.
+
+    Returns
+    -------
+    (V,) float64 array
+        min(1, sqrt(t / f) + t / f), as word2vec.c does (Mikolov et al. 2013, section 2.3, print
+        1 - sqrt(t / f) for the probability of dropping; the released program differs).
+    """
+    counts = np.asarray(counts, dtype=np.float64)
+    if subsample == 0:
+        return np.ones(len(counts))
+    ratio = subsample * counts.sum() / np.maximum(counts, 1.0)
+    return np.minimum(1.0, np.sqrt(ratio) + ratio)
+
+
+def window_law(counts: np.ndarray, *, window: int, subsample: float, shrink: bool) -> WindowLaw:
+    """Prepare the law of centers and windows for a vocabulary with these counts."""
+    thresholds = np.round(keep_probabilities(counts, subsample) * CERTAIN).astype(np.int64)
+    return WindowLaw(thresholds, int(window), bool(shrink))
+
+
+@exact_kernel
+def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # type: ignore[no-untyped-def]
+    """Draw the kept words of some sentences and their windows.
+
+    One draw of 64 bits a token: the high half decides whether it is kept, the low half b.
+
+    Parameters
+    ----------
+    text : Text
+    law : WindowLaw
+    key : uint64
+        The stream: everything that the draws depend on besides the position.
+    first_sentence, last_sentence : int
+        The piece of text, last exclusive.
+    windows : Windows
+        Filled; needs room for all tokens of the piece.
+
+    Returns
+    -------
+    kept : int
+        How many words were kept: the filled part of `windows`.
+    """
+    kept = 0
+    for sentence in range(first_sentence, last_sentence):
+        start = kept
+        for position in range(text.offsets[sentence], text.offsets[sentence + 1]):
+            bits = random_bits(key, position)
+            word = text.tokens[position]
+            windows.words[kept] = word
+            if law.shrink:
+                reach = 1 + np.int64(((bits & _LOW_HALF) * _word(law.window)) >> _32)
+            else:
+                reach = law.window
+            windows.first[kept] = max(start, kept - reach)
+            windows.last[kept] = kept + reach + 1
+            # Written in any case, and overwritten by the next token unless it is kept.
+            kept += np.int64(bits >> _32) < law.keep_thresholds[word]
+        for k in range(max(start, kept - law.window), kept):
+            windows.last[k] = min(windows.last[k], kept)
+    return kept

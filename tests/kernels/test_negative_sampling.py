@@ -1,0 +1,149 @@
+"""The compiled pass against its plain twin, and against the expectation it estimates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nw2v.jit import COMPILED
+from nw2v.jit.random import stream_key
+from nw2v.kernels.negative_sampling import (
+    Negatives,
+    negative_sampling_pass,
+    pool_for,
+    workspace_for,
+)
+from nw2v.kernels.noise import noise_counts, noise_probabilities, noise_table
+from nw2v.kernels.stream import Text, window_law
+from nw2v.training.parameters import Parameters
+from tests import naive
+from tests.kernels.texts import random_text
+
+
+def parameters_for(vocabulary, dim, portable, seed=0):
+    parameters = Parameters(vocabulary, dim, seed=seed, initial_scale=dim, portable=portable)
+    generator = np.random.default_rng(seed)
+    parameters.outside_vectors[:] = generator.uniform(-0.5, 0.5, (vocabulary, dim))
+    return parameters
+
+
+def run(parameters, text, law, negatives, key, rate, sentences=None):
+    last = len(text.offsets) - 1 if sentences is None else sentences
+    workspace = workspace_for(
+        len(text.tokens), law.window, negatives.pool, parameters.centers.shape[1]
+    )
+    return negative_sampling_pass(
+        parameters.lanes,
+        parameters.centers,
+        parameters.outsides,
+        text,
+        law,
+        negatives,
+        key,
+        (rate, rate),
+        0,
+        last,
+        workspace,
+    )
+
+
+@pytest.mark.parametrize("portable", [False, True])
+@pytest.mark.parametrize(
+    ("dim", "window", "subsample", "shrink", "pool", "renewed", "K"),
+    [(5, 2, 0.0, True, 8, 1, 1), (20, 5, 0.05, True, 24, 2, 5), (33, 3, 0.0, False, 13, 3, 7)],
+)
+def test_a_pass_equals_the_plain_twin(portable, dim, window, subsample, shrink, pool, renewed, K):
+    sentences, text, counts = random_text(dim, sentences=20)
+    law = window_law(counts, window=window, subsample=subsample, shrink=shrink)
+    entries = noise_counts(counts / counts.sum())
+    negatives = Negatives(noise_table(entries, 1), pool, renewed, float(K))
+    key = stream_key(1, 0, "stream")
+    comp = parameters_for(len(counts), dim, portable)
+    V, U = comp.center_vectors.astype(np.float64), comp.outside_vectors.astype(np.float64)
+    ref_loss, ref_pairs = naive.negative_sampling_pass(
+        V, U, sentences, law.keep_thresholds, window, shrink, int(key), negatives.table, pool,
+        renewed, K, rate=0.05,
+    )  # fmt: skip
+    loss, pairs, _ = run(comp, text, law, negatives, key, 0.05)
+    assert pairs == ref_pairs
+    assert loss == pytest.approx(ref_loss, rel=1e-5)
+    np.testing.assert_allclose(comp.center_vectors, V, atol=2e-5)
+    np.testing.assert_allclose(comp.outside_vectors, U, atol=2e-5)
+    assert (comp.centers[:, dim:] == 0).all() and (comp.outsides[:, dim:] == 0).all()
+
+
+def test_a_learning_rate_of_zero_changes_nothing():
+    _, text, counts = random_text(3)
+    law = window_law(counts, window=3, subsample=0.0, shrink=True)
+    negatives = Negatives(noise_table(noise_counts(counts / counts.sum()), 1), 8, 2, 5.0)
+    parameters = parameters_for(len(counts), 10, portable=False)
+    before = parameters.centers.copy(), parameters.outsides.copy()
+    loss, pairs, kept = run(parameters, text, law, negatives, stream_key(1), 0.0)
+    assert loss > 0 and pairs > 0 and kept == len(text.tokens)
+    np.testing.assert_array_equal(parameters.centers, before[0])
+    np.testing.assert_array_equal(parameters.outsides, before[1])
+
+
+@pytest.mark.skipif(not COMPILED, reason="takes minutes uncompiled")
+def test_the_mean_gradient_is_that_of_k_negatives_for_each_pair():
+    """One window, many pools: mean step and mean loss against the exact expectation."""
+    vocabulary, dim, K, pool = 12, 6, 3, 8
+    center, outside_words = 4, [1, 1, 7]
+    text = Text(np.array([1, center, 1, 7], dtype=np.int32), np.array([0, 4], dtype=np.int64))
+    counts = np.arange(1, vocabulary + 1)
+    law = window_law(counts, window=3, subsample=0.0, shrink=False)
+    entries = noise_counts(counts / counts.sum())
+    P = noise_probabilities(entries)
+    start = parameters_for(vocabulary, dim, portable=False, seed=3)
+    V, U = (x.astype(np.float64) for x in (start.center_vectors, start.outside_vectors))
+    # The exact expectation over the four centers of the sentence, at fixed parameters.
+    expected_loss, gradient_V, gradient_U = 0.0, np.zeros_like(V), np.zeros_like(U)
+    words = [1, center, 1, 7]
+    for i, c in enumerate(words):
+        for j, o in enumerate(words):
+            if i == j:
+                continue
+            s = naive.sigmoid(U[o] @ V[c])
+            expected_loss -= np.log(s)
+            gradient_V[c] += (s - 1) * U[o]
+            gradient_U[o] += (s - 1) * V[c]
+            for w in range(vocabulary):
+                s = naive.sigmoid(U[w] @ V[c])
+                expected_loss -= K * P[w] * np.log(1 - s)
+                gradient_V[c] += K * P[w] * s * U[w]
+                gradient_U[w] += K * P[w] * s * V[c]
+    assert outside_words == [w for k, w in enumerate(words) if k != 1]
+    rate, draws = 1e-3, 20_000
+    negatives = Negatives(noise_table(entries, 1), pool, 1, float(K))
+    losses = np.zeros(draws)
+    steps_V, steps_U = np.zeros_like(V), np.zeros_like(U)
+    for n in range(draws):
+        start.center_vectors[:], start.outside_vectors[:] = V, U
+        losses[n] = run(start, text, law, negatives, stream_key(n), rate)[0]
+        steps_V += (start.center_vectors - V) / draws
+        steps_U += (start.outside_vectors - U) / draws
+    # The parameters move a little between the four windows: terms of the order of the rate.
+    assert losses.mean() == pytest.approx(expected_loss, abs=5 * losses.std() / draws**0.5 + 0.02)
+    for steps, gradient in ((steps_V, gradient_V), (steps_U, gradient_U)):
+        error = np.linalg.norm(-steps / rate - gradient) / np.linalg.norm(gradient)
+        assert error < 0.02
+
+
+def test_the_pool_grows_with_window_and_negatives():
+    sizes = [[pool_for(w, k, True)[0] for k in (1, 5, 20)] for w in (2, 5, 15)]
+    assert (np.diff(sizes, axis=0) >= 0).all() and (np.diff(sizes, axis=1) >= 0).all()
+    # The weight m K / K' of a negative stays small even for the widest windows.
+    assert all(2 * w * k / pool_for(w, k, True)[0] < 3 for w in (2, 5, 15, 50) for k in (1, 5, 20))
+
+
+def test_training_lowers_the_loss():
+    _, text, counts = random_text(5, sentences=60)
+    law = window_law(counts, window=3, subsample=0.0, shrink=True)
+    negatives = Negatives(noise_table(noise_counts(counts / counts.sum()), 1), 12, 2, 2.0)
+    parameters = Parameters(len(counts), 10, seed=1)
+    losses = []
+    for epoch in range(20):
+        loss, pairs, _ = run(parameters, text, law, negatives, stream_key(1, epoch), 0.1)
+        losses.append(loss / pairs)
+    assert losses[0] == pytest.approx(3 * np.log(2), abs=0.2)
+    assert losses[-1] < losses[0] - 0.05

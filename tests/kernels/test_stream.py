@@ -1,0 +1,84 @@
+"""Windows and subsampling against the plain twin, and against the law they follow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nw2v.jit.random import stream_key
+from nw2v.kernels.stream import (
+    CERTAIN,
+    Text,
+    draw_windows,
+    keep_probabilities,
+    window_law,
+    windows_for,
+)
+from tests import naive
+from tests.kernels.texts import random_text
+
+
+def drawn(text, law, key, first=0, last=None):
+    last = len(text.offsets) - 1 if last is None else last
+    room = windows_for(len(text.tokens))
+    kept = draw_windows(text, law, key, first, last, room)
+    words = room.words[:kept]
+    return [
+        (int(words[i]), [int(words[j]) for j in range(a, b) if j != i])
+        for i, (a, b) in enumerate(zip(room.first[:kept], room.last[:kept], strict=True))
+    ]
+
+
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(
+    seed=st.integers(0, 100),
+    window=st.integers(1, 12),
+    subsample=st.sampled_from([0.0, 1e-3, 0.05, 1.0]),
+    shrink=st.booleans(),
+)
+def test_windows_equal_the_plain_twin(seed, window, subsample, shrink):
+    sentences, text, counts = random_text(seed)
+    law = window_law(counts, window=window, subsample=subsample, shrink=shrink)
+    key = stream_key(seed, 3, "stream")
+    ref = naive.windows(sentences, law.keep_thresholds, window, shrink, int(key))
+    assert drawn(text, law, key) == ref
+
+
+def test_pieces_of_a_text_draw_what_the_whole_draws():
+    _, text, counts = random_text(1)
+    law = window_law(counts, window=5, subsample=1e-2, shrink=True)
+    key = stream_key(1)
+    pieces = [drawn(text, law, key, a, b) for a, b in ((0, 7), (7, 8), (8, 41))]
+    assert [pair for piece in pieces for pair in piece] == drawn(text, law, key)
+
+
+def test_an_empty_piece_keeps_nothing():
+    _, text, counts = random_text(1)
+    assert drawn(text, window_law(counts, window=5, subsample=0, shrink=True), 1, 3, 3) == []
+
+
+def test_keep_probability_is_that_of_word2vec():
+    counts = np.array([900, 90, 9, 1])
+    keep = keep_probabilities(counts, 1e-2)
+    f = counts / 1000
+    np.testing.assert_allclose(keep, np.minimum(1, np.sqrt(1e-2 / f) + 1e-2 / f))
+    assert (keep_probabilities(counts, 0.0) == 1).all()
+    law = window_law(counts, window=2, subsample=0.0, shrink=False)
+    assert (law.keep_thresholds == CERTAIN).all()
+
+
+def test_the_law_of_large_numbers_holds_for_keeping_and_for_half_widths():
+    tokens = np.tile(np.array([0, 1], dtype=np.int32), 10_000)
+    text = Text(tokens, np.array([0, 20_000], dtype=np.int64))
+    window = 4
+    room = windows_for(20_000)
+    law = window_law(np.array([10_000, 10_000]), window=window, subsample=0.02, shrink=True)
+    kept = draw_windows(text, law, stream_key(5), 0, 1, room)
+    probability = keep_probabilities(np.array([1, 1]), 0.02)[0]
+    # Standard deviation of the share: sqrt(p (1 - p) / 20000) = 0.003.
+    assert kept / 20_000 == pytest.approx(probability, abs=0.015)
+    reach = room.last[window : kept - window] - np.arange(window, kept - window) - 1
+    shares = np.bincount(reach, minlength=window + 1)[1:] / len(reach)
+    np.testing.assert_allclose(shares, 1 / window, atol=0.04)

@@ -1,0 +1,18 @@
+"""Small random texts for the kernels' tests."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nw2v.kernels.stream import Text
+
+
+def random_text(seed=0, vocabulary=30, sentences=40, longest=20):
+    """Sentences as lists of word ids, the same as a Text, and the counts (none zero)."""
+    generator = np.random.default_rng(seed)
+    lengths = generator.integers(1, longest, sentences)
+    words = [list(generator.zipf(1.5, n) % vocabulary) for n in lengths] + [list(range(vocabulary))]
+    words = [[int(w) for w in sentence] for sentence in words]
+    tokens = np.array([w for sentence in words for w in sentence], dtype=np.int32)
+    offsets = np.cumsum([0] + [len(sentence) for sentence in words]).astype(np.int64)
+    return words, Text(tokens, offsets), np.bincount(tokens, minlength=vocabulary)
