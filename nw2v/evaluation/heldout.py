@@ -1,0 +1,364 @@
+"""Held-out cross-entropy: how well a model predicts the words around the words of unseen text."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nw2v.errors import InputError
+from nw2v.evaluation.statistics import ratio_and_standard_error
+from nw2v.evaluation.workers import map_blocks
+
+if TYPE_CHECKING:
+    from nw2v.corpus import EncodedText
+    from nw2v.losses.objectives import Loss
+
+# Logits that a thread holds at one time: 32 MB of float32.
+_LOGITS_A_BLOCK = 2**23
+# Ranks that are drawn at one time while centers are chosen.
+_RANKS_A_BLOCK = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class HeldoutPairs:
+    """Pairs of a center word and an outside word, drawn from held-out text.
+
+    Attributes
+    ----------
+    centers : numpy.ndarray, shape (C,), int32
+        The center word at each sampled position, in the order of the text.
+    offsets : numpy.ndarray, shape (C + 1,), int64
+        The outside words of position i are ``outsides[offsets[i]:offsets[i + 1]]``.
+    outsides : numpy.ndarray, shape (P,), int32
+    sentences : numpy.ndarray, shape (C,), int64
+        The sentence of each position.
+    window : int
+        Largest half-width of a window.
+    subsample : float
+        Threshold of the subsampling of frequent words; 0 if none are dropped.
+    """
+
+    centers: np.ndarray
+    offsets: np.ndarray
+    outsides: np.ndarray
+    sentences: np.ndarray
+    window: int
+    subsample: float
+
+    def __len__(self) -> int:
+        """Number of pairs."""
+        return len(self.outsides)
+
+
+def draw_heldout_pairs(
+    heldout: EncodedText,
+    counts: np.ndarray,
+    *,
+    window: int = 5,
+    subsample: float = 1e-4,
+    centers: int = 5000,
+    seed: int = 0,
+) -> HeldoutPairs:
+    """Draw the pairs on which models are compared: a function of its arguments alone.
+
+    Each token is kept with probability ``min(1, sqrt(t / f) + t / f)``, where f is the relative
+    frequency of its word in the training part and t the threshold `subsample`. The text closes
+    up over the words that are dropped, and each kept word has a half-width drawn uniformly from
+    1 to `window`, within which the kept words of its sentence are its outside words: the law by
+    which the stream trainer draws its own pairs. Among the kept words with at least one outside
+    word, `centers` are then chosen at random without replacement, with all their outside words.
+
+    Parameters
+    ----------
+    heldout : EncodedText
+    counts : numpy.ndarray, shape (V,), int
+        Occurrences of each word in the training part, at least 1.
+    window : int
+        At least 1.
+    subsample : float
+        t, at least 0; 0 keeps every token.
+    centers : int
+        At least 1. If the text has fewer, all are taken.
+    seed : int
+        Decides every random choice; in a run this is ``evaluation.split_seed``.
+
+    Returns
+    -------
+    HeldoutPairs
+        Without pairs if the text is empty or no sentence keeps two words.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of its range or the text has a word that `counts` does not.
+    """
+    from nw2v.evaluation.heldout_windows import candidates_per_sentence
+    from nw2v.jit.random import stream_key
+    from nw2v.kernels.stream import Text, draw_windows, window_law, windows_for
+
+    window = _whole("evaluation.window", window, least=1)
+    centers = _whole("evaluation.heldout_centers", centers, least=1)
+    seed = _whole("evaluation.split_seed", seed, least=None)
+    if not isinstance(subsample, numbers.Real) or not 0 <= subsample < math.inf:
+        raise InputError(
+            f"evaluation.subsample must be a finite number of at least 0, got {subsample!r}"
+        )
+    counts = _checked_counts(counts)
+    text = Text(
+        np.ascontiguousarray(heldout.tokens, dtype=np.int32),
+        np.ascontiguousarray(heldout.offsets, dtype=np.int64),
+    )
+    if len(text.tokens) and not (text.tokens.min() >= 0 and text.tokens.max() < len(counts)):
+        raise InputError(
+            f"held-out text has word ids from {text.tokens.min()} to {text.tokens.max()}, but "
+            f"counts has {len(counts)} words: both must come from the same split"
+        )
+
+    law = window_law(counts, window=window, subsample=float(subsample), shrink=True)
+    key = stream_key(seed, "held-out windows")
+    sentence_lengths = np.diff(text.offsets)
+    windows = windows_for(int(sentence_lengths.max(initial=0)))
+    candidates = candidates_per_sentence(text, law, key, windows)
+    ends = np.cumsum(candidates)
+    chosen = _sample(int(ends[-1]) if len(ends) else 0, centers, stream_key(seed, "held-out"))
+
+    center_words, outside_words, sentences = [], [], []
+    chosen_sentences = np.searchsorted(ends, chosen, side="right")
+    for sentence in np.unique(chosen_sentences):
+        kept = draw_windows(text, law, key, sentence, sentence + 1, windows)
+        first, last = windows.first[:kept], windows.last[:kept]
+        with_outsides = np.flatnonzero(last - first > 1)
+        here = chosen[chosen_sentences == sentence] - (ends[sentence] - candidates[sentence])
+        for position in with_outsides[here]:
+            center_words.append(windows.words[position])
+            around = windows.words[first[position] : last[position]]
+            outside_words.append(np.delete(around, position - first[position]))
+            sentences.append(sentence)
+    return HeldoutPairs(
+        centers=np.array(center_words, dtype=np.int32),
+        offsets=np.cumsum([0, *map(len, outside_words)], dtype=np.int64),
+        outsides=np.concatenate([np.empty(0, dtype=np.int32), *outside_words]),
+        sentences=np.array(sentences, dtype=np.int64),
+        window=window,
+        subsample=float(subsample),
+    )
+
+
+def _sample(population: int, size: int, key: np.uint64) -> np.ndarray:
+    """Choose `size` of the numbers below `population`, or all, in rising order.
+
+    Each number has a random rank and the smallest ranks win: the raw output of a bit generator
+    stays the same in all versions of NumPy, what its samplers make of it need not.
+    """
+    generator = np.random.Philox(key=int(key))
+    numbers_kept = np.empty(0, dtype=np.int64)
+    ranks_kept = np.empty(0, dtype=np.uint64)
+    for first in range(0, population, _RANKS_A_BLOCK):
+        stop = min(first + _RANKS_A_BLOCK, population)
+        numbers_here = np.concatenate([numbers_kept, np.arange(first, stop)])
+        ranks = np.concatenate([ranks_kept, generator.random_raw(stop - first)])
+        smallest = np.argsort(ranks, kind="stable")[:size]
+        numbers_kept, ranks_kept = numbers_here[smallest], ranks[smallest]
+    return np.sort(numbers_kept)
+
+
+def heldout_metrics(
+    pairs: HeldoutPairs,
+    center_vectors: np.ndarray,
+    outside_vectors: np.ndarray,
+    loss: Loss,
+    counts: np.ndarray,
+    noise: np.ndarray | None = None,
+    *,
+    threads: int | None = None,
+) -> dict[str, float]:
+    r"""Score a model on held-out pairs, under the metrics' MLflow names.
+
+    The normalised model is ``p(o|c) = softmax(U v_c + log_prior)[o]`` over the whole vocabulary:
+    `log_prior` is 0 for naive softmax, and log P(o) of the noise distribution for negative
+    sampling, whose optimum is ``u_o . v_c = log p(o|c) - log K P(o)`` (Levy and Goldberg 2014).
+
+    Parameters
+    ----------
+    pairs : HeldoutPairs
+    center_vectors, outside_vectors : numpy.ndarray, shape (V, d)
+        V and U; all numbers finite.
+    loss : Loss
+        The loss that the model was trained with.
+    counts : numpy.ndarray, shape (V,), int
+        Occurrences of each word in the training part, at least 1.
+    noise : numpy.ndarray, shape (V,), or None
+        The noise distribution that was sampled; None: the loss's own for `counts`.
+    threads : int or None
+        None: all cores. The metrics do not depend on it.
+
+    Returns
+    -------
+    dict of str to float
+        Empty if there are no pairs, else
+
+        - ``valid/loss``: the run's own loss, mean a pair, in expectation over negatives;
+        - ``valid/cross_entropy``: mean of ``-log p(o|c)``, in nats a pair;
+        - ``valid/cross_entropy_standard_error``: see `ratio_and_standard_error`, clusters are
+          sentences; left out if all pairs come from one sentence;
+        - ``valid/cross_entropy_unigram``: the cross-entropy on the same pairs of a model that
+          knows only word frequencies: p(o) proportional to count_o keep_o, the expected number
+          of tokens of o in the training part that subsampling keeps;
+        - ``valid/perplexity``: exp of the cross-entropy.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not go together, a vector is not finite, or a pair has a word that
+        `counts` does not.
+    """
+    counts = _checked_counts(counts)
+    v = _checked_vectors("center_vectors", center_vectors, len(counts))
+    u = _checked_vectors("outside_vectors", outside_vectors, len(counts))
+    if v.shape[1] != u.shape[1]:
+        raise InputError(
+            f"center_vectors and outside_vectors must have the same dimension, got {v.shape[1]} "
+            f"and {u.shape[1]}"
+        )
+    if len(pairs) == 0:
+        return {}
+    if max(pairs.centers.max(), pairs.outsides.max()) >= len(counts):
+        raise InputError(
+            f"held-out pairs have words beyond the {len(counts)} of counts: both must come from "
+            "the same split"
+        )
+    if noise is None:
+        noise = loss.noise_distribution(counts)
+    log_prior = loss.log_prior(noise)
+
+    # One row of logits serves all positions of the same center word.
+    order = np.argsort(pairs.centers, kind="stable")
+    words, starts = np.unique(pairs.centers[order], return_index=True)
+    starts = np.append(starts, len(order))
+    rows_a_block = max(1, _LOGITS_A_BLOCK // len(counts))
+    prior = None if log_prior is None else np.asarray(log_prior, dtype=np.float32)
+
+    @np.errstate(over="ignore", invalid="ignore")  # scores that overflow are reported below
+    def score(first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        block = words[first : first + rows_a_block]
+        positions = order[starts[first] : starts[first + len(block)]]
+        row_of_position = np.repeat(
+            np.arange(len(block)), np.diff(starts[first : first + len(block) + 1])
+        )
+        sizes = pairs.offsets[positions + 1] - pairs.offsets[positions]
+        row_of_pair = np.repeat(row_of_position, sizes)
+        outsides = pairs.outsides[_ranges(pairs.offsets[positions], sizes)]
+
+        logits = v[block] @ u.T
+        scores = logits[row_of_pair, outsides].astype(np.float64)
+        own = np.asarray(loss.pair_terms(scores), dtype=np.float64)
+        own += np.asarray(loss.center_terms(logits, noise), dtype=np.float64)[row_of_pair]
+        if prior is not None:
+            logits += prior
+            scores += np.asarray(log_prior, dtype=np.float64)[outsides]
+        surprise = _log_sum_exp(logits)[row_of_pair] - scores
+
+        ends = np.cumsum(sizes)
+        return positions, _sums(own, ends), _sums(surprise, ends)
+
+    own_loss = np.empty(len(pairs.centers))
+    cross_entropy = np.empty(len(pairs.centers))
+    for positions, own, surprise in map_blocks(score, range(0, len(words), rows_a_block), threads):
+        own_loss[positions] = own
+        cross_entropy[positions] = surprise
+
+    if not (np.isfinite(own_loss).all() and np.isfinite(cross_entropy).all()):
+        raise InputError(
+            "scores of center and outside vectors overflow: the vectors are too long, training has "
+            "diverged; try a smaller learning rate"
+        )
+    sizes = np.diff(pairs.offsets)
+    mean, standard_error = ratio_and_standard_error(cross_entropy, sizes, pairs.sentences)
+    metrics = {
+        "valid/loss": float(own_loss.sum() / sizes.sum()),
+        "valid/cross_entropy": mean,
+        "valid/cross_entropy_standard_error": standard_error,
+        "valid/cross_entropy_unigram": _unigram_cross_entropy(pairs, counts),
+        "valid/perplexity": math.exp(mean) if mean < 700 else math.inf,
+    }
+    if math.isnan(standard_error):
+        del metrics["valid/cross_entropy_standard_error"]
+    return metrics
+
+
+def _unigram_cross_entropy(pairs: HeldoutPairs, counts: np.ndarray) -> float:
+    from nw2v.kernels.stream import keep_probabilities
+
+    expected = counts * keep_probabilities(counts, pairs.subsample)
+    return float(np.mean(np.log(expected.sum()) - np.log(expected[pairs.outsides])))
+
+
+def _log_sum_exp(logits: np.ndarray) -> np.ndarray:
+    """Logarithm of the sum of exponentials of each row, which is written over."""
+    add_up = _compiled_sum()
+    result = np.empty(len(logits))
+    for row, scores in enumerate(logits):  # row by row: each stays in the cache for all passes
+        largest = scores.max()
+        scores -= largest
+        np.exp(scores, out=scores)
+        result[row] = largest + math.log(add_up(scores))
+    return result
+
+
+def _compiled_sum() -> Callable[[np.ndarray], float]:
+    from nw2v.evaluation.heldout_windows import sum_in_float64
+
+    return sum_in_float64
+
+
+def _ranges(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Concatenate ``start, start + 1, ...`` of each size."""
+    before = np.cumsum(sizes) - sizes
+    return np.repeat(starts - before, sizes) + np.arange(sizes.sum())
+
+
+def _sums(values: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Sums of consecutive stretches of `values`, none of them empty, that end at `ends`."""
+    return np.add.reduceat(values, np.concatenate([[0], ends[:-1]]))
+
+
+def _whole(key: str, value: int, *, least: int | None) -> int:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, numbers.Integral)
+        or (least is not None and value < least)
+    ):
+        expected = "an integer" if least is None else f"an integer of at least {least}"
+        raise InputError(f"{key} must be {expected}, got {value!r}")
+    return int(value)
+
+
+def _checked_counts(counts: np.ndarray) -> np.ndarray:
+    counts = np.asarray(counts)
+    if counts.ndim != 1 or len(counts) == 0 or counts.dtype.kind not in "iuf":
+        raise InputError(
+            f"counts must be an array of numbers, one a word; got {counts.dtype} of shape "
+            f"{counts.shape}"
+        )
+    if not counts.min() >= 1:
+        raise InputError(f"counts must be at least 1 for every word, got {counts.min()}")
+    return counts.astype(np.float64)
+
+
+def _checked_vectors(name: str, vectors: np.ndarray, words: int) -> np.ndarray:
+    vectors = np.asarray(vectors)
+    if vectors.ndim != 2 or vectors.shape[0] != words or vectors.dtype.kind != "f":
+        raise InputError(
+            f"{name} must be floats of shape ({words}, d), got {vectors.dtype} of shape "
+            f"{vectors.shape}"
+        )
+    vectors = vectors.astype(np.float32, copy=False)
+    if not np.isfinite(vectors).all():
+        row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+        raise InputError(f"{name} has a number that is not finite in row {row}")
+    return vectors
