@@ -1,0 +1,306 @@
+"""The plain functions: train on a corpus, load what was trained. Neither Hydra nor MLflow."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nw2v.corpus import Corpus
+from nw2v.corpus.vocabulary import Vocabulary
+from nw2v.errors import InputError
+from nw2v.evaluation.heldout import draw_heldout_pairs, heldout_metrics
+from nw2v.files import write_atomically
+from nw2v.losses import make_loss
+from nw2v.training.callbacks import Callback
+from nw2v.training.loop import fit
+from nw2v.training.parameters import Parameters
+from nw2v.training.settings import TrainingSettings
+from nw2v.training.stream import StreamTrainer
+from nw2v.vectors import WordVectors
+from nw2v.vectors.model_file import load_model, save_model
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRICS_FILE = "metrics.json"
+
+
+class Model:
+    """A skip-gram model: a center and an outside vector for each word of a vocabulary.
+
+    Attributes
+    ----------
+    center_vectors, outside_vectors : (V, d) float32 arrays
+    vocabulary : Vocabulary
+    metrics : dict of str to float
+        The last value of every metric, by its MLflow name.
+    """
+
+    def __init__(
+        self,
+        center_vectors: np.ndarray,
+        outside_vectors: np.ndarray,
+        vocabulary: Vocabulary,
+        *,
+        records: Sequence[Mapping[str, float]] = (),
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
+        self.center_vectors = center_vectors
+        self.outside_vectors = outside_vectors
+        self.vocabulary = vocabulary
+        self._records = records
+        self._metrics = dict(metrics or {})
+
+    def __repr__(self) -> str:
+        words, dim = self.center_vectors.shape
+        return f"<Model of {words:,} words in {dim} dimensions>"
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The last value of every metric, by its MLflow name."""
+        last = dict(self._metrics)
+        for record in self._records:
+            last.update((name, value) for name, value in record.items() if name != "step")
+        return last
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """Every metric by step, one row a report: a DataFrame with the column "step".
+
+        Empty for a model that was loaded: a run's curves are in its MLflow run.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([dict(record) for record in self._records])
+
+    @cached_property
+    def vectors(self) -> WordVectors:
+        """The center vectors, with the queries that word vectors answer."""
+        return self.word_vectors("center")
+
+    def word_vectors(self, which: str = "center") -> WordVectors:
+        """Give the "center" or "outside" vectors, or their "sum", as `WordVectors`."""
+        tables: dict[str, Callable[[], np.ndarray]] = {
+            "center": lambda: self.center_vectors,
+            "outside": lambda: self.outside_vectors,
+            "sum": lambda: self.center_vectors + self.outside_vectors,
+        }
+        if which not in tables:
+            raise InputError(f"evaluation.vectors={which!r}: expected center, outside or sum")
+        return WordVectors(self.vocabulary.words, tables[which](), self.vocabulary.counts)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write model.safetensors, vocabulary.tsv and metrics.json into a folder.
+
+        Raises
+        ------
+        InputError
+            If the folder cannot be made or written.
+        """
+        save_model(folder, self.center_vectors, self.outside_vectors, self.vocabulary)
+        with write_atomically(Path(folder) / METRICS_FILE, "w") as file:
+            json.dump(self.metrics, file, indent=1, sort_keys=True)
+            file.write("\n")
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user interrupted training; `model` holds what was learnt so far."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__("interrupted")
+        self.model = model
+
+
+def train(
+    corpus: Corpus,
+    *,
+    loss: str = "negative_sampling",
+    negatives: int = 5,
+    noise_exponent: float = 0.75,
+    trainer: str = "stream",
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    min_learning_rate: float | None = None,
+    threads: int | None = None,
+    deterministic: bool = False,
+    dim: int = 100,
+    window: int = 5,
+    shrink_window: bool = True,
+    subsample: float = 1e-4,
+    initial_scale: float = 8.0,
+    heldout_fraction: float = 0.02,
+    split_seed: int = 0,
+    evaluation_window: int = 5,
+    evaluation_subsample: float = 1e-4,
+    heldout_centers: int = 5000,
+    seed: int = 1,
+    evaluate: Callable[[Model], Mapping[str, float]] | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> Model:
+    """Train skip-gram word vectors.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    loss : {"negative_sampling", "naive_softmax"}
+        The objective; `docs/derivations.md` has both.
+    negatives : int
+        K, negative samples a pair; unused by naive softmax.
+    noise_exponent : float
+        Negatives are drawn in proportion to count ** noise_exponent.
+    trainer : {"stream"}
+        How gradients are obtained: "stream" reads the text window by window.
+    epochs : int, optional
+        Passes over the text. Unset: the studied default of the loss and trainer.
+    learning_rate, min_learning_rate : float, optional
+        The rate falls in proportion to progress from the first to the second. Unset: the studied
+        default, and 1/250 of the learning rate.
+    threads : int, optional
+        Unset: all cores that this process may use.
+    deterministic : bool
+        Give the same vectors bit for bit for a seed, on however many cores: trains on one thread.
+    dim : int
+        Dimensions of the vectors.
+    window : int
+        Largest half-width of a window, in kept words.
+    shrink_window : bool
+        Draw each half-width from 1 ... window, as word2vec does; otherwise it is `window`.
+    subsample : float
+        Threshold t: a token of relative frequency f is kept with probability
+        min(1, sqrt(t / f) + t / f). 0 keeps all.
+    initial_scale : float
+        Center vectors start uniform in +-initial_scale / (2 dim).
+    heldout_fraction : float
+        Part of the text, 0 to 0.5, that is kept from training to measure cross-entropy on.
+    split_seed : int
+        Decides which part that is, and which of its centers are measured.
+    evaluation_window, evaluation_subsample : int, float
+        The law by which held-out pairs are drawn, whatever the model is trained with.
+    heldout_centers : int
+        How many held-out centers are measured.
+    seed : int
+        Every random choice of training follows from it.
+    evaluate : callable, optional
+        Called with the model after each pass; returns more metrics.
+    callbacks : sequence of Callback
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    InputError
+        If a setting is out of its range or the corpus cannot be trained on.
+    DivergenceError
+        If the training loss becomes NaN or infinite (an InputError).
+    Interrupted
+        If the user interrupts: a KeyboardInterrupt with the model so far.
+
+    Examples
+    --------
+    >>> corpus = nw2v.Corpus.from_file("text.txt")  # doctest: +SKIP
+    >>> model = nw2v.train(corpus, dim=100, negatives=5)  # doctest: +SKIP
+    >>> model.vectors.most_similar("king")  # doctest: +SKIP
+    """
+    settings = TrainingSettings(
+        loss=loss,
+        negatives=negatives,
+        noise_exponent=noise_exponent,
+        trainer=trainer,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        min_learning_rate=min_learning_rate,
+        threads=threads,
+        deterministic=deterministic,
+        dim=dim,
+        window=window,
+        shrink_window=shrink_window,
+        subsample=subsample,
+        initial_scale=initial_scale,
+        heldout_fraction=heldout_fraction,
+        split_seed=split_seed,
+        evaluation_window=evaluation_window,
+        evaluation_subsample=evaluation_subsample,
+        heldout_centers=heldout_centers,
+        seed=seed,
+    ).resolved()
+    split = corpus.split(heldout_fraction, split_seed)
+    counts = split.vocabulary.counts
+    parameters = Parameters(
+        len(split.vocabulary), dim, seed=seed, initial_scale=settings.initial_scale
+    )
+    stream = StreamTrainer(split.training, counts, parameters, settings)
+    objective = make_loss(loss, negatives=negatives, noise_exponent=noise_exponent)
+    pairs = draw_heldout_pairs(
+        split.heldout,
+        counts,
+        window=evaluation_window,
+        subsample=evaluation_subsample,
+        centers=heldout_centers,
+        seed=split_seed,
+    )
+    records: list[dict[str, float]] = []
+    model = Model(
+        parameters.center_vectors, parameters.outside_vectors, split.vocabulary, records=records
+    )
+
+    def measure() -> dict[str, float]:
+        metrics = heldout_metrics(
+            pairs, model.center_vectors, model.outside_vectors, objective, counts, stream.noise
+        )
+        if records and evaluate is not None:
+            metrics.update(evaluate(model))
+        return metrics
+
+    try:
+        fit(
+            stream,
+            settings=settings.as_dict(),
+            facts={
+                "vocabulary_size": len(split.vocabulary),
+                "corpus_tokens": len(split.training.tokens),
+                "heldout_tokens": len(split.heldout.tokens),
+                "corpus": corpus.name,
+                "corpus_source": str(corpus.source),
+                "corpus_fingerprint": corpus.fingerprint,
+            },
+            callbacks=callbacks,
+            evaluate=measure,
+            history=records,
+        )
+    except KeyboardInterrupt as error:
+        raise Interrupted(model) from error
+    return model
+
+
+def load(run_folder: str | os.PathLike[str]) -> Model:
+    """Load the model of a run from its output directory.
+
+    Parameters
+    ----------
+    run_folder : path-like
+        Holds model.safetensors and vocabulary.tsv.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or malformed.
+    """
+    folder = Path(run_folder)
+    saved = load_model(folder)
+    metrics = {}
+    if (folder / METRICS_FILE).is_file():
+        try:
+            metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{folder / METRICS_FILE}: not valid JSON ({error})") from error
+        if not isinstance(metrics, dict):
+            raise InputError(f"{folder / METRICS_FILE}: expected a JSON object of metrics")
+    return Model(saved.center_vectors, saved.outside_vectors, saved.vocabulary, metrics=metrics)

@@ -1,0 +1,84 @@
+"""What training tells the outside: a small protocol of five moments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nw2v.training.parameters import Parameters
+
+
+@dataclass(frozen=True)
+class TrainingStart:
+    """What is known when training begins.
+
+    Attributes
+    ----------
+    total_steps : int
+        Tokens that will be processed: passes times the in-vocabulary training tokens.
+    settings : mapping
+        Every setting of the run under the keyword of `nw2v.train`, defaults resolved.
+    facts : mapping
+        What follows from the corpus: vocabulary_size, corpus_tokens, heldout_tokens,
+        corpus (its name), corpus_source, corpus_fingerprint; and, where training will take
+        long, estimated_seconds.
+    parameters : Parameters
+        The live matrices of center and outside vectors. Not to be written to.
+    """
+
+    total_steps: int
+    settings: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    parameters: Parameters
+
+
+@dataclass(frozen=True)
+class Report:
+    """Measurements at one moment of a run.
+
+    Attributes
+    ----------
+    step : int
+        Tokens processed so far.
+    epoch : int
+        Passes completed so far.
+    metrics : mapping of str to float
+        Values under their MLflow names, such as "train/loss".
+    seconds : float
+        Training time so far; reading and evaluation are not counted.
+    seconds_left : float
+        Estimate of the training time that remains.
+    """
+
+    step: int
+    epoch: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    seconds_left: float = float("nan")
+
+
+class Callback:
+    """Base of all callbacks: override the moments you care about.
+
+    The moments come in this order: `started` once; `epoch` before the first pass and after each
+    (with the metrics of the evaluation, where there is one); `step` at fixed places of the text,
+    about a hundred times a run; and in the end either `finished` or `failed` once. An exception
+    raised in a callback stops the training.
+    """
+
+    def started(self, start: TrainingStart) -> None:
+        """Training is about to begin."""
+
+    def step(self, report: Report) -> None:
+        """Some more tokens have been processed."""
+
+    def epoch(self, report: Report) -> None:
+        """A pass (or none yet: ``report.epoch == 0``) is complete and evaluated."""
+
+    def finished(self, report: Report) -> None:
+        """All passes are complete."""
+
+    def failed(self, error: BaseException) -> None:
+        """Training was stopped by `error` (a KeyboardInterrupt when the user interrupted it)."""

@@ -1,0 +1,115 @@
+"""The training loop: passes, evaluations, callbacks, and what happens when something goes wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nw2v.errors import InputError
+from nw2v.training.callbacks import Callback, Report, TrainingStart
+from nw2v.training.trainer import Progress, Trainer
+
+
+class DivergenceError(InputError):
+    """The training loss became NaN or infinite."""
+
+
+class _Run:
+    """The state of one run of `fit`: where it is and what it measured."""
+
+    def __init__(self, trainer: Trainer, callbacks: Sequence[Callback]) -> None:
+        self.trainer = trainer
+        self.callbacks = callbacks
+        self.history: list[dict[str, float]] = []
+        self.step = 0
+        self.epoch = 0
+        self.seconds = 0.0
+
+    def report(self, metrics: Mapping[str, float]) -> Report:
+        """Record metrics at the present step."""
+        if metrics:
+            if not self.history or self.history[-1]["step"] != self.step:
+                self.history.append({"step": self.step})
+            self.history[-1].update(metrics)
+        left = math.nan
+        if self.step and self.seconds:
+            left = self.seconds * (self.trainer.total_steps - self.step) / self.step
+        return Report(self.step, self.epoch, dict(metrics), self.seconds, left)
+
+    def advance(self, progress: Progress) -> None:
+        """Take a trainer's report."""
+        self.step = progress.step
+        self.seconds += progress.seconds
+        metrics = {
+            "train/learning_rate": progress.learning_rate,
+            "train/seconds": self.seconds,
+        }
+        if progress.seconds > 0:
+            metrics["train/words_per_second"] = progress.tokens / progress.seconds
+        if progress.pairs:
+            metrics["train/loss"] = progress.loss / progress.pairs
+        report = self.report(metrics)
+        for callback in self.callbacks:
+            callback.step(report)
+        if not math.isfinite(progress.loss):
+            raise DivergenceError(
+                f"the training loss became {progress.loss} within the {progress.tokens:,} tokens "
+                f"before step {progress.step:,}: the learning rate is most likely too high "
+                f"(trainer.learning_rate, {progress.learning_rate:.3g} at this step); lower it"
+            )
+
+
+def fit(
+    trainer: Trainer,
+    *,
+    settings: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    callbacks: Sequence[Callback] = (),
+    evaluate: Callable[[], Mapping[str, float]] | None = None,
+    history: list[dict[str, float]] | None = None,
+) -> None:
+    """Train, telling callbacks what happens.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Its parameters are changed in place.
+    settings, facts : mapping
+        What `TrainingStart` tells the callbacks.
+    callbacks : sequence of Callback
+    evaluate : callable, optional
+        Called before the first and after each pass; its metrics go to `Callback.epoch`.
+    history : list, optional
+        Receives one dictionary a step, with "step" and the metrics; also when training fails.
+
+    Raises
+    ------
+    DivergenceError
+        If the training loss becomes NaN or infinite.
+    KeyboardInterrupt
+        If the user interrupts; the parameters hold what was learnt so far.
+    """
+    run = _Run(trainer, callbacks)
+    if history is not None:
+        run.history = history
+    try:
+        trainer.prepare()
+        estimate = trainer.estimated_seconds()
+        known = dict(facts) if estimate is None else {**facts, "estimated_seconds": estimate}
+        start = TrainingStart(trainer.total_steps, settings, known, trainer.parameters)
+        for callback in callbacks:
+            callback.started(start)
+        for epoch in range(trainer.epochs + 1):
+            if epoch:
+                trainer.run_epoch(epoch - 1, run.advance)
+            run.epoch = epoch
+            report = run.report(evaluate() if evaluate else {})
+            for callback in callbacks:
+                callback.epoch(report)
+        for callback in callbacks:
+            callback.finished(report)
+    except BaseException as error:
+        for callback in callbacks:
+            callback.failed(error)
+        raise

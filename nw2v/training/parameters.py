@@ -1,0 +1,62 @@
+"""The matrices that training changes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nw2v.jit.random import stream_key
+from nw2v.jit.rows import aligned_zeros, row_layout
+
+
+class Parameters:
+    """Center vectors V and outside vectors U, laid out for the kernels.
+
+    Parameters
+    ----------
+    vocabulary_size, dim : int
+    seed : int
+        Decides the initial center vectors, whatever the number of threads.
+    initial_scale : float
+        Center vectors start uniform in +-initial_scale / (2 dim), outside vectors at zero.
+        1 is word2vec.c's choice, 2 gensim's; more helps small texts.
+    portable : bool
+        Lay rows out for the path without register code.
+
+    Attributes
+    ----------
+    lanes : tuple
+        What the kernels take first; see `nw2v.jit.rows`.
+    centers, outsides : (vocabulary_size, length) float32 arrays
+        Rows padded with zeros to the length the kernels work on.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        dim: int,
+        *,
+        seed: int = 1,
+        initial_scale: float = 1.0,
+        portable: bool = False,
+    ) -> None:
+        self.dim = dim
+        self.lanes, length = row_layout(dim, portable=portable)
+        self.centers = aligned_zeros(vocabulary_size, length)
+        self.outsides = aligned_zeros(vocabulary_size, length)
+        generator = np.random.Generator(np.random.Philox(int(stream_key(seed, "initial vectors"))))
+        block = max(1, (1 << 20) // dim)
+        for first in range(0, vocabulary_size, block):
+            rows = self.center_vectors[first : first + block]
+            rows[:] = generator.random(rows.shape, dtype=np.float32)
+            rows -= np.float32(0.5)
+            rows *= np.float32(initial_scale / dim)
+
+    @property
+    def center_vectors(self) -> np.ndarray:
+        """The (vocabulary_size, dim) center vectors: a view."""
+        return self.centers[:, : self.dim]
+
+    @property
+    def outside_vectors(self) -> np.ndarray:
+        """The (vocabulary_size, dim) outside vectors: a view."""
+        return self.outsides[:, : self.dim]

@@ -1,0 +1,178 @@
+"""What a training run can be told, checked, with unset values filled in."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from nw2v.errors import InputError, NotAvailableError
+
+CONFIGURATION_KEYS = {
+    "loss": "loss",
+    "negatives": "loss.negatives",
+    "noise_exponent": "loss.noise_exponent",
+    "trainer": "trainer",
+    "epochs": "trainer.epochs",
+    "learning_rate": "trainer.learning_rate",
+    "min_learning_rate": "trainer.min_learning_rate",
+    "threads": "trainer.threads",
+    "deterministic": "trainer.deterministic",
+    "dim": "model.dim",
+    "window": "model.window",
+    "shrink_window": "model.shrink_window",
+    "subsample": "model.subsample",
+    "initial_scale": "model.initial_scale",
+    "heldout_fraction": "evaluation.heldout_fraction",
+    "split_seed": "evaluation.split_seed",
+    "evaluation_window": "evaluation.window",
+    "evaluation_subsample": "evaluation.subsample",
+    "heldout_centers": "evaluation.heldout_centers",
+    "seed": "seed",
+}
+"""The configuration key behind each keyword of `nw2v.train`."""
+
+STUDIED_DEFAULTS = {
+    # (loss, trainer): (learning rate, epochs)
+    ("negative_sampling", "stream"): (0.09, 5),
+    ("naive_softmax", "stream"): (0.1, 1),
+}
+LARGEST_DIM = 10_000
+LARGEST_WINDOW = 10_000
+LARGEST_NEGATIVES = 10_000
+LARGEST_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """The keywords of `nw2v.train`, as given; `resolved` fills in what is unset.
+
+    Raises
+    ------
+    InputError
+        If a value is of the wrong type or out of its range: the message names the configuration
+        key, the value and what was expected.
+    """
+
+    loss: str = "negative_sampling"
+    negatives: int = 5
+    noise_exponent: float = 0.75
+    trainer: str = "stream"
+    epochs: int | None = None
+    learning_rate: float | None = None
+    min_learning_rate: float | None = None
+    threads: int | None = None
+    deterministic: bool = False
+    dim: int = 100
+    window: int = 5
+    shrink_window: bool = True
+    subsample: float = 1e-4
+    initial_scale: float = 8.0
+    heldout_fraction: float = 0.02
+    split_seed: int = 0
+    evaluation_window: int = 5
+    evaluation_subsample: float = 1e-4
+    heldout_centers: int = 5000
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        _one_of("loss", self.loss, ("naive_softmax", "negative_sampling"))
+        if self.trainer == "cooccurrence":
+            raise NotAvailableError(
+                "trainer=cooccurrence is not in this version yet: use trainer=stream"
+            )
+        _one_of("trainer", self.trainer, ("stream",))
+        _whole("negatives", self.negatives, 1, LARGEST_NEGATIVES)
+        _number("noise_exponent", self.noise_exponent, -10.0, 10.0)
+        _whole("epochs", self.epochs, 1, 1_000_000, optional=True)
+        _number("learning_rate", self.learning_rate, 0.0, 100.0, above=True, optional=True)
+        _number("min_learning_rate", self.min_learning_rate, 0.0, 100.0, optional=True)
+        _whole("threads", self.threads, 1, 4096, optional=True)
+        _boolean("deterministic", self.deterministic)
+        _whole("dim", self.dim, 1, LARGEST_DIM)
+        _whole("window", self.window, 1, LARGEST_WINDOW)
+        _boolean("shrink_window", self.shrink_window)
+        _number("subsample", self.subsample, 0.0, 1.0)
+        _number("initial_scale", self.initial_scale, 0.0, 1000.0, above=True)
+        _number("heldout_fraction", self.heldout_fraction, 0.0, 0.5)
+        _whole("split_seed", self.split_seed, 0, LARGEST_SEED)
+        _whole("evaluation_window", self.evaluation_window, 1, LARGEST_WINDOW)
+        _number("evaluation_subsample", self.evaluation_subsample, 0.0, 1.0)
+        _whole("heldout_centers", self.heldout_centers, 1, 10**9)
+        _whole("seed", self.seed, 0, LARGEST_SEED)
+        resolved = self.resolved()
+        assert resolved.learning_rate is not None and resolved.min_learning_rate is not None
+        if resolved.min_learning_rate > resolved.learning_rate:
+            raise InputError(
+                f"trainer.min_learning_rate={resolved.min_learning_rate:g} is above "
+                f"trainer.learning_rate={resolved.learning_rate:g}: lower it or leave it unset"
+            )
+
+    def resolved(self) -> TrainingSettings:
+        """Fill in the studied defaults of this loss and trainer, and the number of cores.
+
+        An unset min_learning_rate becomes learning_rate / 250, the ratio of word2vec and gensim.
+        """
+        learning_rate, epochs = STUDIED_DEFAULTS[self.loss, self.trainer]
+        if self.learning_rate is not None:
+            learning_rate = self.learning_rate
+        values: dict[str, Any] = {"learning_rate": learning_rate}
+        if self.epochs is None:
+            values["epochs"] = epochs
+        if self.min_learning_rate is None:
+            values["min_learning_rate"] = learning_rate / 250
+        if self.threads is None:
+            values["threads"] = available_cores()
+        if all(getattr(self, name) == value for name, value in values.items()):
+            return self
+        return replace(self, **values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give all settings by keyword."""
+        return asdict(self)
+
+
+def available_cores() -> int:
+    """Count the cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _refuse(name: str, value: Any, expected: str) -> InputError:
+    return InputError(f"{CONFIGURATION_KEYS[name]}={value!r}: expected {expected}")
+
+
+def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise _refuse(name, value, " or ".join(choices))
+
+
+def _whole(name: str, value: Any, least: int, most: int, *, optional: bool = False) -> None:
+    if value is None and optional:
+        return
+    whole = isinstance(value, int) or hasattr(value, "__index__")
+    if not whole or isinstance(value, bool) or not least <= value <= most:
+        raise _refuse(name, value, f"a whole number from {least:,} to {most:,}")
+
+
+def _number(
+    name: str, value: Any, least: float, most: float, *, above: bool = False, optional: bool = False
+) -> None:
+    if value is None and optional:
+        return
+    try:
+        number = math.nan if isinstance(value, (bool, str)) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not least <= number <= most or (above and number == least):
+        beyond = "above" if above else "from"
+        raise _refuse(
+            name, value, f"a number {beyond} {least:g} {'up ' if above else ''}to {most:g}"
+        )
+
+
+def _boolean(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise _refuse(name, value, "true or false")

@@ -1,0 +1,143 @@
+"""What the stream trainer runs for each loss: the kernel, its tables and its scratch memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from nw2v.kernels import naive_softmax, negative_sampling
+from nw2v.kernels.noise import noise_counts, noise_probabilities, noise_table
+from nw2v.kernels.stream import Text, WindowLaw
+from nw2v.losses import NegativeSampling
+from nw2v.training.parameters import Parameters
+from nw2v.training.settings import TrainingSettings
+
+
+class StreamPass(Protocol):
+    """One loss over pieces of a text.
+
+    Attributes
+    ----------
+    tokens_a_piece : int
+        About how long a piece should be: some milliseconds of work.
+    noise : (V,) float64 array or None
+        The distribution that negatives are really drawn from.
+    """
+
+    tokens_a_piece: int
+    noise: np.ndarray | None
+
+    def workspace(self, tokens: int) -> Any:
+        """Allocate one thread's scratch memory for pieces of at most `tokens` tokens."""
+
+    def run(
+        self, key: np.uint64, rates: tuple[float, float], first: int, last: int, workspace: Any
+    ) -> tuple[float, int, int]:
+        """Train on the sentences first ... last - 1: sum of losses, pairs, centers."""
+
+
+class NegativeSamplingPass:
+    """Negative sampling with a pool of shared negatives."""
+
+    tokens_a_piece = 10_000
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        text: Text,
+        law: WindowLaw,
+        counts: np.ndarray,
+        settings: TrainingSettings,
+    ) -> None:
+        loss = NegativeSampling(settings.negatives, settings.noise_exponent)
+        entries = noise_counts(loss.noise_distribution(counts))
+        self.noise: np.ndarray | None = noise_probabilities(entries)
+        self._negatives = negative_sampling.Negatives(
+            noise_table(entries, settings.seed),
+            *negative_sampling.pool_for(settings.window, settings.negatives, law.shrink),
+            float(settings.negatives),
+        )
+        self._parameters, self._text, self._law = parameters, text, law
+
+    def workspace(self, tokens: int) -> negative_sampling.Workspace:
+        """Allocate one thread's scratch memory."""
+        length = self._parameters.centers.shape[1]
+        return negative_sampling.workspace_for(
+            tokens, self._law.window, self._negatives.pool, length
+        )
+
+    def run(
+        self,
+        key: np.uint64,
+        rates: tuple[float, float],
+        first: int,
+        last: int,
+        workspace: negative_sampling.Workspace,
+    ) -> tuple[float, int, int]:
+        """Train on the sentences first ... last - 1: sum of losses, pairs, centers."""
+        p = self._parameters
+        return negative_sampling.negative_sampling_pass(
+            p.lanes,
+            p.centers,
+            p.outsides,
+            self._text,
+            self._law,
+            self._negatives,
+            key,
+            rates,
+            first,
+            last,
+            workspace,
+        )
+
+
+class NaiveSoftmaxPass:
+    """The exact softmax, one a window."""
+
+    tokens_a_piece = 200
+    noise: np.ndarray | None = None
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        text: Text,
+        law: WindowLaw,
+        counts: np.ndarray,
+        settings: TrainingSettings,
+    ) -> None:
+        self._parameters, self._text, self._law = parameters, text, law
+
+    def workspace(self, tokens: int) -> naive_softmax.Workspace:
+        """Allocate one thread's scratch memory."""
+        return naive_softmax.workspace_for(tokens, *self._parameters.outsides.shape)
+
+    def run(
+        self,
+        key: np.uint64,
+        rates: tuple[float, float],
+        first: int,
+        last: int,
+        workspace: naive_softmax.Workspace,
+    ) -> tuple[float, int, int]:
+        """Train on the sentences first ... last - 1: sum of losses, pairs, centers."""
+        p = self._parameters
+        return naive_softmax.naive_softmax_pass(
+            p.lanes,
+            p.centers,
+            p.outsides,
+            self._text,
+            self._law,
+            key,
+            rates,
+            first,
+            last,
+            workspace,
+        )
+
+
+STREAM_PASSES: dict[str, Callable[..., StreamPass]] = {
+    "negative_sampling": NegativeSamplingPass,
+    "naive_softmax": NaiveSoftmaxPass,
+}

@@ -1,0 +1,54 @@
+"""What the training loop asks of a trainer, and what a trainer reports to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from nw2v.training.parameters import Parameters
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What happened since the last report of a trainer.
+
+    Attributes
+    ----------
+    step : int
+        Tokens processed since training began.
+    tokens : int
+        Tokens processed since the last report.
+    loss : float
+        Sum of the losses of all pairs since the last report.
+    pairs : int
+        How many pairs that were.
+    seconds : float
+        Training time since the last report.
+    learning_rate : float
+        The rate now.
+    """
+
+    step: int
+    tokens: int
+    loss: float
+    pairs: int
+    seconds: float
+    learning_rate: float
+
+
+class Trainer(Protocol):
+    """A way to obtain gradients and follow them, pass by pass."""
+
+    parameters: Parameters
+    epochs: int
+    total_steps: int
+
+    def prepare(self) -> None:
+        """Compile and allocate, so that the first pass measures training alone."""
+
+    def estimated_seconds(self) -> float | None:
+        """Estimate the time of all passes, or None where it is not worth a measurement."""
+
+    def run_epoch(self, epoch: int, report: Callable[[Progress], None]) -> None:
+        """Make pass number `epoch` (from 0), calling `report` at fixed places of the text."""

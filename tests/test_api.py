@@ -1,0 +1,131 @@
+"""`nw2v.train` and `nw2v.load`, as a Python program uses them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nw2v
+from nw2v.training import Callback
+from tests.training.texts import topical_sentences
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    sentences = [[f"w{word:02}" for word in sentence] for sentence in topical_sentences(1500)]
+    return nw2v.Corpus.from_sentences(sentences, min_count=2)
+
+
+QUICK: dict[str, Any] = {
+    "dim": 12,
+    "window": 3,
+    "subsample": 0.0,
+    "evaluation_subsample": 0.0,
+    "threads": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def model(corpus):
+    return nw2v.train(corpus, epochs=4, learning_rate=0.1, **QUICK)
+
+
+@pytest.mark.parametrize("loss", ["negative_sampling", "naive_softmax"])
+def test_training_lowers_the_heldout_cross_entropy_below_the_unigram_baseline(corpus, loss):
+    model = nw2v.train(corpus, loss=loss, epochs=6, learning_rate=0.1, **QUICK)
+    curve = model.history.dropna(subset=["valid/cross_entropy"])
+    assert curve["step"].iloc[0] == 0
+    assert len(curve) == 7
+    cross_entropy = curve["valid/cross_entropy"].to_numpy()
+    assert cross_entropy[0] == pytest.approx(np.log(40), abs=0.05)
+    assert cross_entropy[-1] == cross_entropy.min()
+    # The four topics of ten words each are worth log 4 = 1.39 nats.
+    gain = model.metrics["valid/cross_entropy_unigram"] - model.metrics["valid/cross_entropy"]
+    assert gain > 0.8
+    assert model.metrics["valid/perplexity"] == pytest.approx(
+        np.exp(model.metrics["valid/cross_entropy"])
+    )
+
+
+def test_a_model_has_what_the_contract_says(model):
+    words, dim = len(model.vocabulary), 12
+    assert words == 40
+    for vectors in (model.center_vectors, model.outside_vectors):
+        assert vectors.shape == (words, dim) and vectors.dtype == np.float32
+    assert isinstance(model.vectors, nw2v.WordVectors)
+    word = model.vocabulary.words[0]
+    np.testing.assert_array_equal(model.vectors[word], model.center_vectors[0])
+    total = model.word_vectors("sum")[word]
+    np.testing.assert_allclose(total, model.center_vectors[0] + model.outside_vectors[0])
+    neighbor, similarity = model.vectors.most_similar(word, top=1)[0]
+    assert neighbor[1] == word[1] and similarity > 0.5
+    assert {"train/loss", "train/words_per_second", "train/seconds"} <= set(model.metrics)
+
+
+def test_save_and_load_give_the_same_model(model, tmp_path):
+    model.save(tmp_path / "run")
+    loaded = nw2v.load(tmp_path / "run")
+    np.testing.assert_array_equal(loaded.center_vectors, model.center_vectors)
+    np.testing.assert_array_equal(loaded.outside_vectors, model.outside_vectors)
+    assert list(loaded.vocabulary.words) == list(model.vocabulary.words)
+    assert loaded.metrics == pytest.approx(model.metrics)
+    assert loaded.history.empty
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["train/loss"] > 0
+
+
+def test_the_same_seed_repeats_bit_for_bit_and_another_does_not(corpus, model):
+    again = nw2v.train(corpus, epochs=4, learning_rate=0.1, **QUICK)
+    np.testing.assert_array_equal(again.center_vectors, model.center_vectors)
+    other = nw2v.train(corpus, epochs=4, learning_rate=0.1, seed=2, **QUICK)
+    assert (other.center_vectors != model.center_vectors).any()
+    # The split does not follow the seed: both are measured on the same pairs.
+    assert (
+        other.metrics["valid/cross_entropy_unigram"] == model.metrics["valid/cross_entropy_unigram"]
+    )
+
+
+def test_evaluate_adds_its_metrics_after_each_pass(corpus):
+    model = nw2v.train(
+        corpus, epochs=2, evaluate=lambda m: {"my/norm": float(m.center_vectors.std())}, **QUICK
+    )
+    assert model.history["my/norm"].notna().sum() == 2
+
+
+def test_without_a_heldout_part_there_are_no_valid_metrics(corpus):
+    model = nw2v.train(corpus, epochs=1, heldout_fraction=0.0, **QUICK)
+    assert not any(name.startswith("valid/") for name in model.metrics)
+
+
+def test_an_interrupt_gives_the_model_so_far(corpus):
+    class Impatient(Callback):
+        def step(self, report):
+            raise KeyboardInterrupt
+
+    with pytest.raises(nw2v.Interrupted) as interrupted:
+        nw2v.train(corpus, epochs=4, learning_rate=0.1, callbacks=[Impatient()], **QUICK)
+    assert interrupted.value.model.outside_vectors.any()
+
+
+def test_bad_settings_are_refused_in_the_users_words(corpus):
+    with pytest.raises(nw2v.InputError, match=r"model\.dim=0"):
+        nw2v.train(corpus, dim=0)
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_malformed_metrics_are_refused(model, tmp_path, content):
+    model.save(tmp_path)
+    (tmp_path / "metrics.json").write_text(content)
+    with pytest.raises(nw2v.InputError, match=r"metrics\.json"):
+        nw2v.load(tmp_path)
+
+
+def test_importing_nw2v_imports_nothing_heavy():
+    heavy = ["numpy", "numba", "pandas", "scipy", "mlflow", "hydra", "matplotlib"]
+    code = f"import sys, nw2v; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,104 @@
+"""The training loop: the order of its callbacks, and what failures lead to."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from nw2v.training.callbacks import Callback
+from nw2v.training.loop import DivergenceError, fit
+from nw2v.training.trainer import Progress
+from tests.training.texts import stream_trainer
+
+
+class Recorder(Callback):
+    def __init__(self):
+        self.moments = []
+
+    def started(self, start):
+        self.moments.append(("started", start))
+
+    def step(self, report):
+        self.moments.append(("step", report))
+
+    def epoch(self, report):
+        self.moments.append(("epoch", report))
+
+    def finished(self, report):
+        self.moments.append(("finished", report))
+
+    def failed(self, error):
+        self.moments.append(("failed", error))
+
+    def names(self):
+        return [name for name, _ in self.moments]
+
+
+class Scripted:
+    """A trainer that reports given losses, one a pass."""
+
+    parameters = None
+
+    def __init__(self, losses, error=None):
+        self.losses, self.error = losses, error
+        self.epochs = len(losses)
+        self.total_steps = 10 * self.epochs
+
+    def prepare(self):
+        pass
+
+    def estimated_seconds(self):
+        return 12.5
+
+    def run_epoch(self, epoch, report):
+        report(Progress(10 * epoch + 10, 10, self.losses[epoch], 2, 0.5, 0.1))
+        if self.error is not None:
+            raise self.error
+
+
+def run(trainer, recorder, **keywords):
+    history: list[dict[str, float]] = []
+    fit(trainer, settings={}, facts={}, callbacks=[recorder], history=history, **keywords)
+    return history
+
+
+def test_moments_come_in_order_with_metrics_by_their_names():
+    recorder = Recorder()
+    history = run(Scripted([4.0, 2.0]), recorder, evaluate=lambda: {"valid/loss": 1.5})
+    assert recorder.names() == ["started", "epoch", "step", "epoch", "step", "epoch", "finished"]
+    start = recorder.moments[0][1]
+    assert start.total_steps == 20 and start.facts["estimated_seconds"] == 12.5
+    first_step = recorder.moments[2][1]
+    assert first_step.metrics == {
+        "train/loss": 2.0,
+        "train/learning_rate": 0.1,
+        "train/words_per_second": 20.0,
+        "train/seconds": 0.5,
+    }
+    assert first_step.seconds_left == pytest.approx(0.5)
+    assert [record["step"] for record in history] == [0, 10, 20]
+    assert history[0] == {"step": 0, "valid/loss": 1.5}
+    assert history[2]["train/loss"] == 1.0 and history[2]["valid/loss"] == 1.5
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_stops_the_run_with_step_and_cause(loss):
+    recorder = Recorder()
+    with pytest.raises(DivergenceError, match=r"step 20: .*trainer\.learning_rate.*lower it"):
+        run(Scripted([4.0, loss, 1.0]), recorder)
+    assert recorder.names()[-1] == "failed"
+    assert isinstance(recorder.moments[-1][1], DivergenceError)
+
+
+def test_an_interrupt_reaches_callbacks_and_caller():
+    recorder = Recorder()
+    with pytest.raises(KeyboardInterrupt):
+        run(Scripted([1.0], error=KeyboardInterrupt()), recorder)
+    assert recorder.names() == ["started", "epoch", "step", "failed"]
+
+
+def test_an_absurd_learning_rate_is_noticed_in_the_real_trainer():
+    trainer = stream_trainer(loss="naive_softmax", learning_rate=100.0, epochs=3)
+    with pytest.raises(DivergenceError):
+        run(trainer, Recorder())

@@ -1,0 +1,98 @@
+"""Settings: what is refused, and what unset values become."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nw2v
+from nw2v.errors import InputError
+from nw2v.training.settings import (
+    CONFIGURATION_KEYS,
+    STUDIED_DEFAULTS,
+    TrainingSettings,
+    available_cores,
+)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "key"),
+    [
+        ("dim", 0, "model.dim=0"),
+        ("dim", 2.5, "model.dim=2.5"),
+        ("dim", True, "model.dim=True"),
+        ("dim", 10**6, "model.dim=1000000"),
+        ("window", 0, "model.window=0"),
+        ("negatives", -1, "loss.negatives=-1"),
+        ("negatives", "5", "loss.negatives='5'"),
+        ("noise_exponent", math.inf, "loss.noise_exponent=inf"),
+        ("learning_rate", math.nan, "trainer.learning_rate=nan"),
+        ("learning_rate", 0, "trainer.learning_rate=0"),
+        ("min_learning_rate", -1e-9, "trainer.min_learning_rate=-1e-09"),
+        ("epochs", 0, "trainer.epochs=0"),
+        ("threads", 0, "trainer.threads=0"),
+        ("deterministic", 1, "trainer.deterministic=1"),
+        ("subsample", -1, "model.subsample=-1"),
+        ("subsample", "often", "model.subsample='often'"),
+        ("initial_scale", 0.0, "model.initial_scale=0.0"),
+        ("heldout_fraction", 2, "evaluation.heldout_fraction=2"),
+        ("split_seed", -1, "evaluation.split_seed=-1"),
+        ("evaluation_window", 0, "evaluation.window=0"),
+        ("evaluation_subsample", None, "evaluation.subsample=None"),
+        ("heldout_centers", 0, "evaluation.heldout_centers=0"),
+        ("seed", 2**63, "seed=9223372036854775808"),
+        ("loss", "hinge", "loss='hinge'"),
+        ("trainer", "batch", "trainer='batch'"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_its_configuration_key(keyword, value, key):
+    with pytest.raises(InputError) as refusal:
+        TrainingSettings(**{keyword: value})
+    message = str(refusal.value)
+    assert message.startswith(f"{key}: expected ")
+    assert "\n" not in message
+
+
+def test_the_cooccurrence_trainer_says_that_it_is_not_there():
+    with pytest.raises(InputError, match="not in this version"):
+        TrainingSettings(trainer="cooccurrence")
+
+
+def test_a_minimum_above_the_learning_rate_is_refused():
+    with pytest.raises(InputError, match=r"trainer\.min_learning_rate=0\.2 is above"):
+        TrainingSettings(learning_rate=0.1, min_learning_rate=0.2)
+
+
+@pytest.mark.parametrize(("loss", "trainer"), STUDIED_DEFAULTS)
+def test_unset_values_become_the_studied_defaults(loss, trainer):
+    resolved = TrainingSettings(loss=loss, trainer=trainer).resolved()
+    rate, epochs = STUDIED_DEFAULTS[loss, trainer]
+    assert (resolved.learning_rate, resolved.epochs) == (rate, epochs)
+    assert resolved.min_learning_rate == pytest.approx(rate / 250)
+    assert resolved.threads == available_cores() >= 1
+    assert resolved.resolved() is resolved
+
+
+def test_given_values_stay():
+    given = TrainingSettings(learning_rate=0.01, epochs=3, min_learning_rate=0.0, threads=7)
+    resolved = given.resolved()
+    assert (resolved.learning_rate, resolved.epochs) == (0.01, 3)
+    assert (resolved.min_learning_rate, resolved.threads) == (0.0, 7)
+
+
+def test_numpy_whole_numbers_are_accepted():
+    numbers: dict[str, Any] = {"dim": np.int64(50), "window": np.int32(3)}
+    assert TrainingSettings(**numbers).dim == 50
+
+
+def test_train_and_settings_have_the_same_keywords_and_defaults():
+    parameters = inspect.signature(nw2v.train).parameters
+    keywords = {name: p.default for name, p in parameters.items()}
+    for name in ("corpus", "evaluate", "callbacks"):
+        del keywords[name]
+    assert keywords == TrainingSettings().as_dict()
+    assert set(keywords) == set(CONFIGURATION_KEYS)

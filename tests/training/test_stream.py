@@ -1,0 +1,118 @@
+"""The stream trainer: it learns, repeats, and reports what it did."""
+
+from __future__ import annotations
+
+import threading
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from nw2v.training.stream import REPORTS_A_RUN, _cut_at_sentence_ends
+from nw2v.training.trainer import Progress
+from tests.training.texts import WORDS, stream_trainer
+
+
+def run(trainer):
+    reports: list[Progress] = []
+    for epoch in range(trainer.epochs):
+        trainer.run_epoch(epoch, reports.append)
+    return reports
+
+
+@pytest.mark.parametrize(
+    ("loss", "first"), [("negative_sampling", 6 * np.log(2)), ("naive_softmax", np.log(WORDS))]
+)
+def test_the_loss_starts_where_it_must_and_falls(loss, first):
+    still = run(stream_trainer(loss=loss, epochs=1, learning_rate=1e-12))
+    assert sum(r.loss for r in still) / sum(r.pairs for r in still) == pytest.approx(
+        first, rel=1e-3
+    )
+    trainer = stream_trainer(loss=loss, epochs=8, learning_rate=0.1)
+    last = run(trainer)[-1]
+    assert last.loss / last.pairs < 0.8 * first
+    # Words of one topic end up closer to each other than to those of the others.
+    unit = trainer.parameters.center_vectors
+    unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
+    similarity = (unit @ unit.T).reshape(4, 10, 4, 10).mean(axis=(1, 3))
+    assert (
+        np.diag(similarity) > similarity.max(where=~np.eye(4, dtype=bool), initial=-1) + 0.1
+    ).all()
+
+
+@pytest.mark.parametrize("loss", ["negative_sampling", "naive_softmax"])
+def test_one_thread_repeats_bit_for_bit(loss):
+    trainers = [stream_trainer(loss=loss, epochs=2, seed=5) for _ in range(2)]
+    reports = [run(trainer) for trainer in trainers]
+    for matrix in ("centers", "outsides"):
+        np.testing.assert_array_equal(
+            getattr(trainers[0].parameters, matrix), getattr(trainers[1].parameters, matrix)
+        )
+    assert [r.loss for r in reports[0]] == [r.loss for r in reports[1]]
+    other = stream_trainer(loss=loss, epochs=2, seed=6)
+    run(other)
+    assert (other.parameters.centers != trainers[0].parameters.centers).any()
+
+
+def test_deterministic_gives_the_same_bits_for_any_number_of_threads():
+    trainers = [stream_trainer(epochs=2, deterministic=True, threads=n) for n in (1, 3)]
+    for trainer in trainers:
+        run(trainer)
+    np.testing.assert_array_equal(trainers[0].parameters.centers, trainers[1].parameters.centers)
+
+
+@pytest.mark.parametrize("loss", ["negative_sampling", "naive_softmax"])
+def test_more_threads_draw_the_same_samples(loss):
+    # At a rate too small to matter the loss is a function of the samples alone.
+    quiet = {"loss": loss, "learning_rate": 1e-12, "epochs": 1}
+    one, three = (run(stream_trainer(threads=n, **quiet)) for n in (1, 3))
+    assert [r.pairs for r in one] == [r.pairs for r in three]
+    np.testing.assert_allclose([r.loss for r in one], [r.loss for r in three], rtol=1e-6)
+
+
+def test_reports_add_up_and_the_learning_rate_falls_to_its_minimum():
+    trainer = stream_trainer(loss="naive_softmax", epochs=3, learning_rate=0.1)
+    reports = run(trainer)
+    assert sum(r.tokens for r in reports) == trainer.total_steps == reports[-1].step
+    assert [r.step for r in reports] == list(np.cumsum([r.tokens for r in reports]))
+    rates = [r.learning_rate for r in reports]
+    assert all(a > b for a, b in pairwise(rates))
+    assert rates[-1] == pytest.approx(0.1 / 250)
+    assert all(r.seconds >= 0 for r in reports)
+    assert len(reports) <= REPORTS_A_RUN + trainer.epochs
+
+
+def test_an_estimate_changes_no_parameter():
+    trainer = stream_trainer(loss="naive_softmax")
+    before = trainer.parameters.centers.copy(), trainer.parameters.outsides.copy()
+    assert trainer.estimated_seconds() > 0
+    np.testing.assert_array_equal(trainer.parameters.centers, before[0])
+    np.testing.assert_array_equal(trainer.parameters.outsides, before[1])
+
+
+def test_an_interrupt_ends_all_threads():
+    trainer = stream_trainer(loss="naive_softmax", threads=2, epochs=1)
+
+    def interrupt(report):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run_epoch(0, interrupt)
+    assert threading.active_count() == 1 or not any(
+        "loop" in thread.name for thread in threading.enumerate()
+    )
+
+
+def test_an_error_in_a_thread_is_raised(monkeypatch):
+    trainer = stream_trainer(threads=2)
+    monkeypatch.setattr(trainer._pass, "run", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        trainer.run_epoch(0, lambda report: None)
+
+
+@pytest.mark.parametrize("tokens", [1, 7, 1000, 10**6])
+def test_pieces_cover_the_text_and_end_with_sentences(tokens):
+    offsets = np.cumsum([0, 3, 500, 1, 1, 9, 2000, 4])
+    bounds = _cut_at_sentence_ends(offsets, tokens)
+    assert bounds[0] == 0 and bounds[-1] == len(offsets) - 1
+    assert (np.diff(bounds) > 0).all()
