@@ -1,0 +1,609 @@
+"""A training run as an MLflow run: what is logged, when, and how the run ends."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import math
+import os
+import re
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from nw2v.errors import InputError
+from nw2v.tracking.processes import HOST_TAG, has_vanished, host, process_tags
+from nw2v.tracking.provenance import source_tags
+from nw2v.tracking.store import (
+    MLFLOWS_OWN,
+    Store,
+    check_server,
+    first_line,
+    is_server,
+    open_store,
+    page,
+    quiet_mlflow,
+    readable,
+    resolve_experiment,
+    resolve_uri,
+    server_problem,
+    without_password,
+)
+from nw2v.training.callbacks import Callback, Report, TrainingStart
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# MLflow's limits (mlflow.utils.validation).
+METRICS_A_BATCH = 1000
+PARAMETERS_A_BATCH = 100
+PARAMETER_CHARACTERS = 6000
+TAG_CHARACTERS = 5000
+DIGEST_CHARACTERS = 36
+DATASET_NAME_CHARACTERS = 500
+KEY_CHARACTERS = 250
+
+MODEL_FOLDER = "model"
+VECTORS_ENDING = ".safetensors"
+OUTPUT_FOLDER_TAG = "nw2v.output_folder"
+FAILURE_TAG = "failure"
+
+# Metrics that a store which does not answer leaves waiting: beyond this the oldest go.
+_WAITING_METRICS = 100_000
+# What an unanswering store may hold up the end of a run.
+_PATIENCE_SECONDS = 15.0
+
+_log = logging.getLogger(__name__)
+
+
+class MlflowCallback(Callback):
+    """Logs one training run to MLflow.
+
+    The run ends with `finished` or `failed`. Where more is to be logged after the training (the
+    vectors, pictures, scores), use the callback as a context manager around all of it: then the
+    run stays open until the block is left, and its status is how the block was left:
+    FINISHED, KILLED (KeyboardInterrupt) or FAILED (any other exception).
+
+    Nothing of the calling program's own MLflow state (active run, experiment, tracking URI) is
+    changed. A run that is active when the connection begins becomes the parent of this one. A
+    store that stops answering does not stop the training: metrics wait in memory and are sent
+    again, and what could not be logged in the end is said in one warning.
+
+    Parameters
+    ----------
+    uri : str, optional
+        The store, as in `nw2v.tracking.store.resolve_uri`.
+    experiment : str, optional
+        The experiment's name, as in `nw2v.tracking.store.resolve_experiment`. A parent run's
+        experiment comes first.
+    run_name : str, optional
+        The run's name; MLflow makes one up if it is not given.
+    vectors : {"all", "best", "none"}
+        Whether the vectors are among the artifacts. "best" leaves all but the best of a sweep
+        out, so a run of its own is treated as with "all".
+    configuration : mapping, optional
+        The resolved configuration, by dotted key or nested: the run's parameters and its
+        config.yaml. If it is not given, the settings of `nw2v.train` are the parameters.
+    output_folder : path-like, optional
+        Where the run's model is saved: if the training fails, what is there is logged.
+    parent_run_id : str, optional
+        The run that this one belongs to. If it is not given: the active run of the calling
+        program (if it is in the same store), else the one that MLFLOW_RUN_ID names.
+    tags : mapping, optional
+        More tags.
+    flush_seconds : float
+        How often metrics are sent to the store.
+
+    Attributes
+    ----------
+    run_id, run_name : str or None
+        The run's id and name once training has started.
+    store : Store or None
+        The store and experiment once connected.
+    """
+
+    def __init__(
+        self,
+        *,
+        uri: str | os.PathLike[str] | None = None,
+        experiment: str | None = None,
+        run_name: str | None = None,
+        vectors: str = "all",
+        configuration: Mapping[str, Any] | None = None,
+        output_folder: str | os.PathLike[str] | None = None,
+        parent_run_id: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        flush_seconds: float = 5.0,
+    ) -> None:
+        if vectors not in ("all", "best", "none"):
+            raise InputError(f"tracking.vectors={vectors!r}: expected all, best or none")
+        self.uri = uri
+        self.experiment = experiment
+        self.run_name = self._given_name = run_name
+        self.vectors = vectors
+        self.configuration = None if configuration is None else flatten(configuration)
+        self.output_folder = None if output_folder is None else Path(output_folder).absolute()
+        self.parent_run_id = parent_run_id
+        self.tags = dict(tags or {})
+        self.flush_seconds = flush_seconds
+
+        self.store: Store | None = None
+        self.run_id: str | None = None
+
+        self._directory = Path.cwd()
+        self._process = os.getpid()
+        self._connecting: threading.Thread | None = None
+        self._connection_error: BaseException | None = None
+        self._source_tags: dict[str, str] = {}
+
+        self._waiting: list[tuple[str, float, int, int]] = []  # key, value, time (ms), step
+        self._waiting_lock = threading.Lock()
+        self._sending: threading.Thread | None = None
+        self._sending_lock = threading.Lock()
+        self._last_flush = 0.0
+        self._lost_metrics = 0
+        self._problems: dict[str, list[str]] = {}  # what is missing, by reason
+
+        self._is_block = False
+        self._is_open = False
+        self._failure: BaseException | None = None
+        self._has_outputs = False
+
+    # Connecting
+
+    def start_connecting(self) -> None:
+        """Import MLflow and open the store in the background: seconds that need not be waited for.
+
+        Where the run goes is settled now, in the caller's thread: MLflow's active run is known
+        only there. Errors are raised by `wait`.
+
+        Raises
+        ------
+        InputError
+            If the store's address makes no sense.
+        """
+        if self._connecting is not None:
+            return
+        uri, experiment, experiment_id = self._destination()
+        self._connecting = threading.Thread(
+            target=self._connect, args=(uri, experiment, experiment_id), daemon=True
+        )
+        self._connecting.start()
+
+    def wait(self) -> None:
+        """Wait until the store is open.
+
+        Raises
+        ------
+        InputError
+            If it cannot be opened: one line that says why.
+        """
+        if self._connecting is None:
+            self.start_connecting()
+        assert self._connecting is not None
+        self._connecting.join()
+        if self._connection_error is not None:
+            raise self._connection_error
+
+    def connect(self) -> None:
+        """Open the store and wait for it; the errors are those of `wait`."""
+        self.start_connecting()
+        self.wait()
+
+    def _destination(self) -> tuple[str, str | None, str | None]:
+        """Return the store's address and the experiment by name or id; find the parent run."""
+        uri = resolve_uri(self.uri, self._directory)
+        active = _active_run()
+        if self.parent_run_id is None and active is not None:
+            active_uri = sys.modules["mlflow"].get_tracking_uri()
+            if self.uri is None:
+                uri = active_uri = resolve_uri(active_uri, self._directory, MLFLOWS_OWN)
+            if uri == active_uri:
+                self.parent_run_id = active.info.run_id
+                return uri, None, active.info.experiment_id
+        name, identifier = resolve_experiment(self.experiment)
+        return uri, name, identifier
+
+    def _connect(self, uri: str, experiment: str | None, experiment_id: str | None) -> None:
+        try:
+            store = open_store(uri, experiment, experiment_id, self._directory)
+            store = self._beside_parent(store)
+            self._source_tags = source_tags(self._directory)
+            _end_vanished_runs(store)
+            self.store = store
+        except BaseException as error:
+            self._connection_error = error
+
+    def _beside_parent(self, store: Store) -> Store:
+        """Return the store with the parent run's experiment, if there is a parent."""
+        from_environment = os.environ.get("MLFLOW_RUN_ID")
+        parent = self.parent_run_id or from_environment
+        if not parent:
+            return store
+        from mlflow.exceptions import MlflowException
+
+        try:
+            run = store.client.get_run(parent)
+            experiment = store.client.get_experiment(run.info.experiment_id)
+        except MlflowException as error:
+            origin = "" if self.parent_run_id else ", which MLFLOW_RUN_ID names,"
+            advice = "" if self.parent_run_id else ": unset MLFLOW_RUN_ID, or correct tracking.uri"
+            raise InputError(
+                f"the parent run {parent}{origin} is not in the MLflow store "
+                f"{readable(store.uri)} ({first_line(error)}){advice}"
+            ) from None
+        self.parent_run_id = parent
+        return Store(store.uri, store.client, experiment.experiment_id, experiment.name)
+
+    # The five moments
+
+    def started(self, start: TrainingStart) -> None:
+        """Create the run with its tags, parameters and dataset.
+
+        Raises
+        ------
+        InputError
+            If the store cannot be used.
+        """
+        self.wait()
+        assert self.store is not None
+        check_server(self.store.uri)
+        self._failure, self._has_outputs = None, False
+        try:
+            run = self.store.client.create_run(
+                self.store.experiment_id, tags=self._run_tags(start), run_name=self._given_name
+            )
+            self.run_id, self.run_name = run.info.run_id, run.info.run_name
+            self._is_open = True
+            atexit.register(self._at_exit)
+            self._log_configuration(start)
+            self._log_dataset(start)
+        except Exception as error:
+            self._end("FAILED")
+            raise InputError(
+                f"cannot log to the MLflow store {readable(self.store.uri)} ({first_line(error)}):"
+                " correct tracking.uri, or use tracking=none"
+            ) from error
+        self._last_flush = time.monotonic()
+
+    def step(self, report: Report) -> None:
+        """Take the metrics; they are sent every few seconds, in the background."""
+        self.log_metrics(report.metrics, report.step)
+        if time.monotonic() - self._last_flush >= self.flush_seconds:
+            self._flush_in_background()
+
+    def epoch(self, report: Report) -> None:
+        """Take the metrics of a pass and send all that wait."""
+        self.log_metrics(report.metrics, report.step)
+        self._flush_in_background()
+
+    def finished(self, report: Report) -> None:
+        """Take the last metrics; end the run as FINISHED unless a `with` block does so."""
+        self.log_metrics(report.metrics, report.step)
+        if self._is_block:
+            self._flush_in_background()
+        else:
+            self._end("FINISHED")
+
+    def failed(self, error: BaseException) -> None:
+        """Note why the training stopped; end the run unless a `with` block does so."""
+        self._failure = error
+        if not self._is_block:
+            self._end_failed()
+
+    def __enter__(self) -> MlflowCallback:
+        self._is_block = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, SystemExit) and error.code in (None, 0):
+            error = None
+        self._failure = error or self._failure
+        if self._failure is None:
+            self._end("FINISHED")
+        else:
+            self._end_failed()
+
+    # What else an application logs
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        """Take metrics by name; they are sent with the next ones, or when the run ends.
+
+        An infinite value is logged as NaN, since MLflow would store the largest number there is.
+        """
+        now = int(time.time() * 1000)
+        entries = []
+        for name, value in metrics.items():
+            number = float(value)
+            if math.isinf(number):
+                number = math.nan
+            entries.append((legal_key(name), number, now, int(step)))
+        with self._waiting_lock:
+            self._waiting += entries
+            excess = len(self._waiting) - _WAITING_METRICS
+            if excess > 0:
+                del self._waiting[:excess]
+                self._lost_metrics += excess
+
+    def log_outputs(
+        self,
+        folder: str | os.PathLike[str] | None = None,
+        figures: Mapping[str, Figure] | None = None,
+    ) -> None:
+        """Log what a run leaves: the model's files, the configuration, pictures.
+
+        Parameters
+        ----------
+        folder : path-like, optional
+            The run's output folder: its files (not its subfolders, logs or hidden files) become
+            the artifacts `model/...`, the vectors among them according to `vectors`.
+        figures : mapping of str to matplotlib.figure.Figure, optional
+            By file name; ".png" is added where there is no ending.
+
+        Notes
+        -----
+        May be called before or after `finished`. What fails is told when the run ends.
+        """
+        if self.run_id is None:
+            return
+        client, run_id = self._client, self.run_id
+        if folder is not None:
+            directory = Path(folder).absolute()
+            self.output_folder = directory
+            self._has_outputs = True
+            self._try(
+                "the output folder", client.set_tag, run_id, OUTPUT_FOLDER_TAG, str(directory)
+            )
+            for file in self._model_files(directory):
+                self._try(file.name, client.log_artifact, run_id, str(file), MODEL_FOLDER)
+        with tempfile.TemporaryDirectory(prefix="nw2v-") as temporary:
+            for name, figure in (figures or {}).items():
+                path = Path(temporary) / (name if Path(name).suffix else f"{name}.png")
+                self._try(path.name, figure.savefig, path)
+                if path.exists():
+                    self._try(path.name, client.log_artifact, run_id, str(path))
+        if not self._is_open:
+            self._tell_problems()
+
+    @property
+    def run_url(self) -> str | None:
+        """Address of the run's page on a remote server, None for a local store."""
+        if self.store is None or self.run_id is None or not is_server(self.store.uri):
+            return None
+        return page(self.store.uri, f"experiments/{self.store.experiment_id}/runs/{self.run_id}")
+
+    # Inside
+
+    @property
+    def _client(self) -> Any:
+        assert self.store is not None
+        return self.store.client
+
+    def _run_tags(self, start: TrainingStart) -> dict[str, str]:
+        tags = {
+            **self._source_tags,
+            **process_tags(),
+            "loss": _name(start.settings.get("loss")),
+            "trainer": _name(start.settings.get("trainer")),
+            "corpus": _name(start.facts.get("corpus")),
+            "corpus_fingerprint": _name(start.facts.get("corpus_fingerprint")),
+        }
+        if self.parent_run_id:
+            tags["mlflow.parentRunId"] = self.parent_run_id
+        if self.output_folder is not None:
+            tags[OUTPUT_FOLDER_TAG] = str(self.output_folder)
+        tags |= self.tags
+        return {key: str(value)[:TAG_CHARACTERS] for key, value in tags.items()}
+
+    def _log_configuration(self, start: TrainingStart) -> None:
+        """Log every setting as a parameter, and all of them as config.yaml."""
+        from mlflow.entities import Param
+
+        settings = flatten(start.settings)
+        leaves = settings if self.configuration is None else dict(self.configuration)
+        for key, value in leaves.items():
+            # What is unset in the configuration takes the studied default when training begins.
+            group, _, keyword = key.rpartition(".")
+            if value is None and group == "trainer":
+                leaves[key] = settings.get(keyword)
+            elif isinstance(value, str):
+                leaves[key] = without_password(value)
+        facts = {key: start.facts[key] for key in _PARAMETER_FACTS if key in start.facts}
+        parameters = [
+            Param(legal_key(key), str(value)[:PARAMETER_CHARACTERS])
+            for key, value in (leaves | facts).items()
+        ]
+        for first in range(0, len(parameters), PARAMETERS_A_BATCH):
+            self._client.log_batch(
+                self.run_id, params=parameters[first : first + PARAMETERS_A_BATCH]
+            )
+        self._client.log_dict(self.run_id, _nested(leaves), "config.yaml")
+
+    def _log_dataset(self, start: TrainingStart) -> None:
+        """Log the corpus as MLflow's MetaDataset does: described, not copied."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        name = _name(start.facts.get("corpus")) or "corpus"
+        path = (self.configuration or {}).get("corpus.path")
+        source: dict[str, Any]
+        if path:
+            kind, source = "local", {"uri": (self._directory / str(path)).as_uri()}
+        else:
+            kind, source = "code", {"tags": {"nw2v.corpus": name}}
+        facts = {key: start.facts[key] for key in _DATASET_FACTS if key in start.facts}
+        dataset = Dataset(
+            name=name[:DATASET_NAME_CHARACTERS],
+            digest=_name(start.facts.get("corpus_fingerprint"))[:DIGEST_CHARACTERS] or "unknown",
+            source_type=kind,
+            source=json.dumps(source),
+            profile=json.dumps(facts),
+        )
+        tags = [InputTag("mlflow.data.context", "training")]
+        self._client.log_inputs(self.run_id, [DatasetInput(dataset, tags)])
+
+    def _model_files(self, folder: Path) -> list[Path]:
+        if not folder.is_dir():
+            return []
+        return [
+            file
+            for file in sorted(folder.iterdir())
+            if file.is_file()
+            and not file.name.startswith(".")
+            and file.suffix != ".log"
+            and not (self.vectors == "none" and file.suffix == VECTORS_ENDING)
+        ]
+
+    def _flush_in_background(self) -> None:
+        self._last_flush = time.monotonic()
+        if not self._is_open or (self._sending is not None and self._sending.is_alive()):
+            return
+        self._sending = threading.Thread(target=self._flush, daemon=True)
+        self._sending.start()
+
+    def _flush(self) -> str | None:
+        """Send all that wait; what fails goes on waiting, and the reason is returned."""
+        from mlflow.entities import Metric
+
+        with self._sending_lock:
+            while True:
+                with self._waiting_lock:
+                    batch = self._waiting[:METRICS_A_BATCH]
+                    del self._waiting[: len(batch)]
+                if not batch:
+                    return None
+                try:
+                    self._check_store()
+                    self._client.log_batch(self.run_id, metrics=[Metric(*item) for item in batch])
+                except Exception as error:
+                    with self._waiting_lock:
+                        self._waiting[:0] = batch
+                    return first_line(error)
+
+    def _check_store(self) -> None:
+        """Raise if a server is away: MLflow itself would try for minutes."""
+        if self.store is not None and (reason := server_problem(self.store.uri, seconds=3)):
+            raise ConnectionError(f"{readable(self.store.uri)}: {reason}")
+
+    def _try(self, what: str, action: Callable[..., Any], *arguments: Any) -> None:
+        """Do something that must not end the run if it fails; the failure is told at its end."""
+        try:
+            self._check_store()
+            with quiet_mlflow():
+                action(*arguments)
+        except Exception as error:
+            self._problems.setdefault(first_line(error), []).append(what)
+
+    def _end_failed(self) -> None:
+        error = self._failure
+        if not self._is_open or error is None:
+            return
+        folder = self.output_folder
+        if folder is not None and not self._has_outputs and (folder / "model.safetensors").exists():
+            self.log_outputs(folder)
+        reason = f"{type(error).__name__}: {error}".strip().removesuffix(":")
+        self._try("the reason", self._client.set_tag, self.run_id, FAILURE_TAG, reason[:5000])
+        self._end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+
+    def _end(self, status: str) -> None:
+        """Send what waits and set the final status, once; tell what could not be logged."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        atexit.unregister(self._at_exit)
+        if self._sending is not None:
+            self._sending.join(_PATIENCE_SECONDS)
+        if self._sending is None or not self._sending.is_alive():
+            reason = self._flush()
+        else:
+            reason = "the store does not answer"
+        if missing := len(self._waiting) + self._lost_metrics:
+            reason = reason or "the store was away for too long"
+            self._problems.setdefault(reason, []).append(f"{missing} metrics")
+        self._try(f"the status {status}", self._client.set_terminated, self.run_id, status)
+        self._tell_problems()
+
+    def _tell_problems(self) -> None:
+        for reason, what in self._problems.items():
+            _log.warning("MLflow run %s lacks %s (%s)", self.run_id, ", ".join(what), reason)
+        self._problems.clear()
+
+    def _at_exit(self) -> None:
+        """End a run that the program left open: it was stopped before it was done."""
+        # A forked child inherits this registration, but not the run.
+        if os.getpid() == self._process and self._is_open:
+            if self._failure is None:
+                self._failure = KeyboardInterrupt("the program ended before the run did")
+            self._end_failed()
+
+
+_PARAMETER_FACTS = ("vocabulary_size", "corpus_tokens", "heldout_tokens")
+_DATASET_FACTS = ("corpus_tokens", "heldout_tokens", "vocabulary_size")
+_YAML_TYPES = (str, bool, int, float, list, type(None))
+
+
+def flatten(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of a nested mapping by their dotted keys."""
+    leaves: dict[str, Any] = {}
+    for key, value in mapping.items():
+        if isinstance(value, Mapping) and value:
+            leaves |= flatten(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves
+
+
+def legal_key(name: str) -> str:
+    """Return the name with all that MLflow refuses in names replaced by an underscore."""
+    parts = [re.sub(r"[^\w.\- :]", "_", part) for part in name.split("/")]
+    kept = [part for part in parts if part.strip(".")]
+    return "/".join(kept)[:KEY_CHARACTERS] or "_"
+
+
+def _name(value: Any) -> str:
+    """Return a setting that may be a name or an object with a name as its name."""
+    return "" if value is None else str(getattr(value, "name", value))
+
+
+def _nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the leaves as a tree, undoing `flatten`, with values that YAML can hold."""
+    tree: dict[str, Any] = {}
+    for key, value in leaves.items():
+        *path, last = key.split(".")
+        node = tree
+        for part in path:
+            node = node.setdefault(part, {})
+        node[last] = value if isinstance(value, _YAML_TYPES) else str(value)
+    return tree
+
+
+def _active_run() -> Any:
+    """Return the run that the calling program has active in this thread, None if there is none."""
+    mlflow = sys.modules.get("mlflow")
+    return None if mlflow is None else getattr(mlflow, "active_run", lambda: None)()
+
+
+def _end_vanished_runs(store: Store) -> None:
+    """Mark the experiment's runs KILLED whose process on this machine is gone."""
+    try:
+        running = store.client.search_runs(
+            [store.experiment_id],
+            f"attributes.status = 'RUNNING' AND tags.`{HOST_TAG}` = '{host()}'",
+        )
+        for run in running:
+            if has_vanished(run.data.tags):
+                store.client.set_tag(run.info.run_id, FAILURE_TAG, "the process vanished")
+                with quiet_mlflow():
+                    store.client.set_terminated(run.info.run_id, "KILLED")
+    except Exception as error:  # Tidying up after others is no reason not to train.
+        _log.warning("cannot look for runs that were killed (%s)", first_line(error))

@@ -1,0 +1,129 @@
+"""From a run's id to its model."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import math
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from nw2v.errors import InputError
+from nw2v.tracking.mlflow_callback import MODEL_FOLDER, OUTPUT_FOLDER_TAG
+from nw2v.tracking.store import (
+    artifact_folder,
+    first_line,
+    open_client,
+    quiet_mlflow,
+    readable,
+    resolve_uri,
+    sqlite_file,
+)
+
+VECTORS_FILE = "model.safetensors"
+METRICS_FILE = "metrics.json"
+_TELLING_METRICS = ("train/seconds", "train/loss")
+
+
+def is_run_id(text: str) -> bool:
+    """Return whether the text looks like an id that MLflow gives to runs."""
+    return re.fullmatch(r"[0-9a-f]{32}", text) is not None
+
+
+def find_model_folder(run_id: str, uri: str | None = None) -> Path:
+    """Return a local folder with the model that a run logged.
+
+    Parameters
+    ----------
+    run_id : str
+        The MLflow run's id.
+    uri : str, optional
+        The store, as in `nw2v.tracking.store.resolve_uri`.
+
+    Returns
+    -------
+    Path
+        The folder in which the store keeps the artifacts, or the run's output folder, if they
+        are on this machine; else a copy, which is removed when the program ends.
+
+    Raises
+    ------
+    InputError
+        If there is no such run, or its vectors are not to be had.
+    """
+    uri = resolve_uri(uri)
+    file = sqlite_file(uri)
+    if file is not None and not file.is_file():
+        raise InputError(
+            f"no MLflow run {run_id}: there is no store {file}; go to the folder in which you "
+            "trained, or name the store in MLFLOW_TRACKING_URI"
+        )
+    client = open_client(uri)
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(run_id)
+        for place in _artifact_places(run, artifact_folder(uri)):
+            if (place / VECTORS_FILE).is_file():
+                return place
+        if not run.info.artifact_uri.startswith("file:"):
+            logged = {item.path for item in client.list_artifacts(run_id, MODEL_FOLDER)}
+            if f"{MODEL_FOLDER}/{VECTORS_FILE}" in logged:
+                return _download(client, run_id)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise InputError(
+                f"no MLflow run {run_id!r} in {readable(uri)}: give the id of one of its runs, or "
+                "name its store in MLFLOW_TRACKING_URI"
+            ) from None
+        raise InputError(
+            f"cannot read MLflow run {run_id} from {readable(uri)} ({first_line(error)})"
+        ) from error
+    written = run.data.tags.get(OUTPUT_FOLDER_TAG)
+    if written and _still_holds(Path(written), run):
+        return Path(written)
+    wanted = run.data.params.get("tracking.vectors")
+    raise InputError(
+        f"MLflow run {run_id} has no vectors in {readable(uri)} (status {run.info.status}"
+        + (f", tracking.vectors={wanted}" if wanted else "")
+        + (f"), nor are they in its output folder {written}" if written else ")")
+    )
+
+
+def _artifact_places(run: Any, artifacts: Path | None) -> list[Path]:
+    """Return where on this machine the store may keep the run's model."""
+    places = []
+    if run.info.artifact_uri.startswith("file:"):
+        path = url2pathname(urlsplit(run.info.artifact_uri).path)
+        places.append(Path(path) / MODEL_FOLDER)
+    if artifacts is not None:
+        # A store that was moved still says where its artifacts were.
+        places.append(artifacts / run.info.run_id / "artifacts" / MODEL_FOLDER)
+    return places
+
+
+def _still_holds(folder: Path, run: Any) -> bool:
+    """Return whether an output folder still has this run's model, and no other run's.
+
+    Its metrics tell: no two runs take the same number of seconds.
+    """
+    if not (folder / VECTORS_FILE).is_file():
+        return False
+    try:
+        metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
+        pairs = [(float(metrics[name]), run.data.metrics[name]) for name in _TELLING_METRICS]
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+    return all(math.isclose(there, here, rel_tol=1e-9) for there, here in pairs)
+
+
+def _download(client: Any, run_id: str) -> Path:
+    folder = tempfile.mkdtemp(prefix="nw2v-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with quiet_mlflow():
+        return Path(client.download_artifacts(run_id, MODEL_FOLDER, folder))

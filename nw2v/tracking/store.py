@@ -1,0 +1,527 @@
+"""Where runs go: one rule for the store's address, and a store that opens safely and quietly."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import sqlite3
+import ssl
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from nw2v.errors import InputError
+
+DEFAULT_FILE = "mlflow.db"
+DEFAULT_EXPERIMENT = "nw2v"
+ARTIFACT_FOLDER = "mlartifacts"
+MLFLOWS_OWN = "MLflow's tracking URI"
+# MLflow's pages open in their view for language-model applications unless the address says so.
+_TRAINING_VIEW = "workflowType=machine_learning"
+
+_SQLITE_ENDINGS = (".db", ".sqlite", ".sqlite3")
+# As long as MLflow itself waits for another writer of the same SQLite file.
+_BUSY_SECONDS = 20.0
+_LOCK_SECONDS = 120.0
+
+# The environment is one for all threads.
+_environment = threading.RLock()
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store and the experiment that runs go to.
+
+    Attributes
+    ----------
+    uri : str
+        Absolute address of the store.
+    client : mlflow.MlflowClient
+        Talks to this store alone; the calling program's own MLflow settings are left as they are.
+    experiment_id, experiment : str
+        The experiment, by id and by name.
+    """
+
+    uri: str
+    client: Any
+    experiment_id: str
+    experiment: str
+
+
+def resolve_uri(
+    uri: str | os.PathLike[str] | None = None,
+    directory: Path | None = None,
+    origin: str = "tracking.uri",
+) -> str:
+    """Return the absolute address of the store that runs go to.
+
+    The first that is given: `uri` (the configuration's tracking.uri); the address that the
+    calling program gave to `mlflow.set_tracking_uri`; the environment's MLFLOW_TRACKING_URI;
+    the SQLite file mlflow.db in `directory`.
+
+    Parameters
+    ----------
+    uri : str or path-like, optional
+        An MLflow address (`sqlite:///FILE`, `https://...`, `postgresql://...`), or the path of
+        an SQLite file.
+    directory : Path, optional
+        What relative paths are relative to; the working directory if not given.
+    origin : str
+        What an error calls the place where the user wrote `uri`.
+
+    Raises
+    ------
+    InputError
+        If the address is MLflow's old file store, or a path that is no SQLite file.
+    """
+    directory = Path.cwd() if directory is None else directory.absolute()
+    if uri is not None:
+        return _absolute(os.fspath(uri), origin, directory)
+    mlflow = sys.modules.get("mlflow")
+    if mlflow is not None and getattr(mlflow, "is_tracking_uri_set", lambda: False)():
+        return _absolute(mlflow.get_tracking_uri(), MLFLOWS_OWN, directory)
+    if from_environment := os.environ.get("MLFLOW_TRACKING_URI"):
+        return _absolute(from_environment, "MLFLOW_TRACKING_URI", directory)
+    return _sqlite_uri(directory / DEFAULT_FILE)
+
+
+def resolve_experiment(experiment: str | None = None) -> tuple[str | None, str | None]:
+    """Return the name or the id (the other is None) of the experiment that runs go to.
+
+    The first that is given: `experiment` (the configuration's tracking.experiment); the one that
+    the calling program gave to `mlflow.set_experiment`; the environment's MLFLOW_EXPERIMENT_NAME
+    or MLFLOW_EXPERIMENT_ID; "nw2v".
+    """
+    if experiment:
+        return experiment, None
+    fluent = sys.modules.get("mlflow.tracking.fluent")
+    if active := getattr(fluent, "_active_experiment_id", None):
+        return None, str(active)
+    if name := os.environ.get("MLFLOW_EXPERIMENT_NAME"):
+        return name, None
+    if identifier := os.environ.get("MLFLOW_EXPERIMENT_ID"):
+        return None, identifier
+    return DEFAULT_EXPERIMENT, None
+
+
+def is_server(uri: str) -> bool:
+    """Return whether the store is a server that is reached over the network by HTTP."""
+    return uri.startswith(("http://", "https://"))
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of an SQLite store, None for any other store."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
+
+
+def artifact_folder(uri: str, directory: Path | None = None) -> Path | None:
+    """Return where a store without a server keeps artifacts: mlartifacts/ beside its file.
+
+    None for a server, which has a place of its own.
+    """
+    if file := sqlite_file(uri):
+        return file.parent / ARTIFACT_FOLDER
+    if is_server(uri) or uri.startswith("databricks"):
+        return None
+    return (directory or Path.cwd()).absolute() / ARTIFACT_FOLDER
+
+
+def readable(uri: str) -> str:
+    """Return the address as a user may see it: an SQLite file as its path, no passwords."""
+    if file := sqlite_file(uri):
+        return str(file)
+    return without_password(uri)
+
+
+def without_password(text: str) -> str:
+    """Return the text; if it is an address with a password, with three stars in its place."""
+    try:
+        parts = urlsplit(text)
+        if "://" not in text or parts.password is None:
+            return text
+    except ValueError:
+        return text
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{place}"))
+
+
+def page(uri: str, place: str) -> str:
+    """Return the address of one of a server's pages for a browser, in the training view."""
+    return f"{_without_login(uri)}/#/{place}?{_TRAINING_VIEW}"
+
+
+def _without_login(uri: str) -> str:
+    parts = urlsplit(uri)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
+
+
+def check_server(uri: str) -> None:
+    """Find out in a few seconds whether a server answers; other stores are not looked at.
+
+    Raises
+    ------
+    InputError
+        If nobody answers, or the answer is that the server is not working.
+    """
+    if problem := server_problem(uri):
+        raise InputError(
+            f"the MLflow server {readable(uri)} does not work ({problem}): start it, correct "
+            "tracking.uri or MLFLOW_TRACKING_URI, or use tracking=none"
+        )
+
+
+def server_problem(uri: str, seconds: float = 5.0) -> str | None:
+    """Return why a server cannot be used, None if it answers or the store is not a server.
+
+    MLflow itself tries for minutes before it gives up.
+    """
+    if not is_server(uri):
+        return None
+    try:
+        with urllib.request.urlopen(f"{_without_login(uri)}/health", timeout=seconds):
+            return None
+    except urllib.error.HTTPError as error:
+        # Any other answer is an answer: a gateway in front may ask for a login.
+        is_away = error.code in (500, 502, 503, 504)
+        return f"it answers {error.code} {error.reason}" if is_away else None
+    except (OSError, HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLError):
+            return None  # Which certificates to trust is a matter of MLflow's own settings.
+        return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+
+
+def import_mlflow() -> Any:
+    """Import MLflow (seconds) with its telemetry off, unless the user has decided otherwise."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
+
+    return mlflow
+
+
+@contextmanager
+def quiet_mlflow() -> Iterator[None]:
+    """Keep MLflow's own lines and progress bars off the terminal for the length of a call."""
+    quiet = {
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    }
+    with _environment:
+        before = {name: os.environ.get(name) for name in quiet}
+        os.environ |= quiet
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+def open_client(uri: str) -> Any:
+    """Return an MlflowClient of the store, which is created if it is a new SQLite file.
+
+    Raises
+    ------
+    InputError
+        If the store cannot be opened: one line that says why.
+    """
+    check_server(uri)
+    file = sqlite_file(uri)
+    if file is None:
+        mlflow = import_mlflow()
+        with _one_line_errors(uri):
+            return mlflow.MlflowClient(tracking_uri=uri)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the folder of the MLflow store {file}: {error.strerror or error}"
+        ) from None
+    # Two processes that open a new SQLite file at once both run MLflow's migrations, and one
+    # of them crashes ("duplicate column name"): the first creates, the others wait.
+    with _exclusive(file):
+        is_new = _check_sqlite(file)
+        mlflow = import_mlflow()
+        with _one_line_errors(uri), _without_migration_log():
+            if is_new:
+                _create(uri, file)
+            return mlflow.MlflowClient(tracking_uri=uri)
+
+
+def open_store(
+    uri: str,
+    experiment: str | None = None,
+    experiment_id: str | None = None,
+    directory: Path | None = None,
+) -> Store:
+    """Open the store and its experiment, each created if it is not there yet.
+
+    Parameters
+    ----------
+    uri : str
+        Address as `resolve_uri` gives it.
+    experiment, experiment_id : str, optional
+        The experiment by name (created if missing) or by id (which must exist).
+    directory : Path, optional
+        Where artifacts go if neither a server nor an SQLite file says so.
+
+    Raises
+    ------
+    InputError
+        If the store cannot be opened, or the experiment does not exist or was deleted.
+    """
+    client = open_client(uri)
+    with _one_line_errors(uri):
+        if experiment_id is not None:
+            found = _experiment_by_id(client, experiment_id, uri)
+        else:
+            found = _experiment_by_name(
+                client, experiment or DEFAULT_EXPERIMENT, artifact_folder(uri, directory)
+            )
+        if found.lifecycle_stage == "deleted":
+            raise InputError(
+                f"the MLflow experiment {found.name!r} in {readable(uri)} was deleted: give "
+                "another tracking.experiment, or restore it with "
+                f"'mlflow experiments restore --experiment-id {found.experiment_id}'"
+            )
+    return Store(uri, client, found.experiment_id, found.name)
+
+
+def _absolute(uri: str, origin: str, directory: Path) -> str:
+    """Return the address with absolute paths; `origin` says where the user wrote it."""
+    text = uri.strip()
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", text)  # one letter is a Windows drive
+    if scheme is None and text not in ("databricks", "databricks-uc"):
+        return _sqlite_uri_of_path(text, origin, directory)
+    if scheme is not None and scheme[1].lower() == "file":
+        raise InputError(
+            f"{origin}={uri}: MLflow's file store is no longer supported by MLflow 3; give an "
+            f"SQLite file such as sqlite:///{DEFAULT_FILE}, or the address of a server"
+        )
+    if scheme is not None and scheme[1].lower().startswith("sqlite"):
+        path, _, options = text.partition(":///")[2].partition("?")
+        if not path or path == ":memory:":
+            raise InputError(
+                f"{origin}={uri} is a store in memory, which is gone when the program ends; give "
+                f"a file: sqlite:///{DEFAULT_FILE}"
+            )
+        absolute = _sqlite_uri(directory / unquote(path))
+        return f"{absolute}?{options}" if options else absolute
+    return text.rstrip("/")
+
+
+def _sqlite_uri_of_path(text: str, origin: str, directory: Path) -> str:
+    path = directory / Path(text).expanduser()
+    if path.is_dir() or path.suffix.lower() not in _SQLITE_ENDINGS:
+        kind = "a folder" if path.is_dir() else "neither an address nor a .db file"
+        old = " (MLflow's old file store is not supported)" if path.name == "mlruns" else ""
+        raise InputError(
+            f"{origin}={text} is {kind}{old}; give an SQLite file such as "
+            f"{Path(text) / DEFAULT_FILE}, or the address of a server such as https://HOST:5000"
+        )
+    return _sqlite_uri(path)
+
+
+def _sqlite_uri(path: Path) -> str:
+    # The two characters that would end or change the path within an address.
+    text = quote(os.path.normpath(path.absolute()).replace("\\", "/"), safe=_ALL_BUT_TWO)
+    return f"sqlite:///{text}"
+
+
+_ALL_BUT_TWO = "".join(chr(c) for c in range(32, 127) if chr(c) not in "%?")
+
+
+def _check_sqlite(file: Path) -> bool:
+    """Return whether the SQLite store is still to be created; raise if it cannot be used.
+
+    MLflow would try for 105 seconds to open a file that cannot be opened.
+    """
+    try:
+        with closing(
+            sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None)
+        ) as database:
+            database.execute("BEGIN IMMEDIATE")  # Asks for the right to write.
+            rows = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            tables = {name for (name,) in rows}
+            database.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise InputError(
+            f"cannot use {file} as the MLflow store ({error}): give another file with "
+            "tracking.uri, or use tracking=none"
+        ) from None
+    if tables and "experiments" not in tables:
+        raise InputError(
+            f"{file} is an SQLite database, but not MLflow's: give another file with tracking.uri"
+        )
+    return not tables
+
+
+def _create(uri: str, file: Path) -> None:
+    """Make a new SQLite store.
+
+    MLflow's dozens of migrations wait for the disk after each step: 4 to 10 seconds. A file
+    that is not there yet has nothing to lose, so they need not: 2 seconds.
+    """
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from sqlalchemy import Engine, event
+
+    def do_not_wait_for_the_disk(connection: Any, record: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            opened = connection.execute("PRAGMA database_list").fetchone()[2]
+            if opened and file.samefile(opened):
+                connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", do_not_wait_for_the_disk)
+    try:
+        # Only here can the artifacts of MLflow's own experiment "Default" be given a place;
+        # MLflow's choice is a folder mlruns/ in whatever working directory.
+        store = SqlAlchemyStore(uri, (file.parent / ARTIFACT_FOLDER).as_uri())
+    finally:
+        event.remove(Engine, "connect", do_not_wait_for_the_disk)
+    store.engine.dispose()  # What is written from now on does wait.
+
+
+def _experiment_by_name(client: Any, name: str, artifacts: Path | None) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    if found := client.get_experiment_by_name(name):
+        return found
+    try:
+        location = None if artifacts is None else artifacts.as_uri()
+        return client.get_experiment(client.create_experiment(name, artifact_location=location))
+    except MlflowException as error:
+        # Another process was faster.
+        if error.error_code == "RESOURCE_ALREADY_EXISTS" and (
+            found := client.get_experiment_by_name(name)
+        ):
+            return found
+        raise
+
+
+def _experiment_by_id(client: Any, identifier: str, uri: str) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_experiment(identifier)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+    raise InputError(
+        f"there is no MLflow experiment with the id {identifier!r} in {readable(uri)}: correct "
+        "MLFLOW_EXPERIMENT_ID, or give tracking.experiment=NAME"
+    )
+
+
+@contextmanager
+def _one_line_errors(uri: str) -> Iterator[None]:
+    """Turn what MLflow raises about a store into one line in the user's words."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        message = first_line(error)
+        advice = "correct tracking.uri or MLFLOW_TRACKING_URI, or use tracking=none"
+        if "out-of-date database schema" in str(error):
+            message = "it was made by another version of MLflow"
+            address = uri if sqlite_file(uri) else readable(uri)
+            advice = f"make a copy of it, then run 'mlflow db upgrade {address}'"
+        raise InputError(
+            f"cannot use the MLflow store {readable(uri)} ({message}): {advice}"
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its type if it has none."""
+    text = str(error).strip()
+    return text.splitlines()[0][:300] if text else type(error).__name__
+
+
+@contextmanager
+def _without_migration_log() -> Iterator[None]:
+    """Keep the lines with which MLflow and Alembic report a new store off the terminal."""
+    loggers = [logging.getLogger(name) for name in ("mlflow.store.db.utils", "alembic")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _exclusive(file: Path) -> Iterator[None]:
+    """Hold a lock that one process at a time can have; it ends with the process at the latest.
+
+    The lock is the operating system's, on a file beside `file` that is removed afterwards: one
+    that a killed process leaves behind locks nobody out.
+    """
+    path = file.with_name(f".{file.name}.lock")
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise InputError(
+                f"cannot write beside the MLflow store {file} ({error.strerror or error}): give "
+                "another place with tracking.uri, or use tracking=none"
+            ) from None
+        if not _lock(descriptor):
+            os.close(descriptor)
+            if time.monotonic() > deadline:
+                raise InputError(
+                    f"another process has been opening the MLflow store {file} for "
+                    f"{_LOCK_SECONDS:.0f} seconds: end it, or give another tracking.uri"
+                )
+            time.sleep(0.05)
+            continue
+        # Whoever held it before may have removed the file: then others lock a new one.
+        if _is_same_file(descriptor, path):
+            break
+        os.close(descriptor)
+    try:
+        yield
+    finally:
+        if os.name != "nt":  # Windows does not remove an open file, nor need it.
+            path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Try to lock an open file; a file system without locks counts as success."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+    return True
+
+
+def _is_same_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

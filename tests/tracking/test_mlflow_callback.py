@@ -1,0 +1,596 @@
+import dataclasses
+import json
+import logging
+import math
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+from omegaconf import OmegaConf
+
+from nw2v.errors import InputError
+from nw2v.tracking import mlflow_callback
+from nw2v.tracking.mlflow_callback import MlflowCallback, flatten, legal_key
+from nw2v.tracking.processes import process_tags
+from nw2v.tracking.store import Store
+from nw2v.training.callbacks import Report
+
+from .conftest import training_start
+
+
+def report(step: int, **metrics: float) -> Report:
+    return Report(step, step // 1000, {f"train/{name}": value for name, value in metrics.items()})
+
+
+def opened(callback: MlflowCallback) -> Store:
+    assert callback.store is not None
+    return callback.store
+
+
+def read(callback: MlflowCallback):
+    return opened(callback).client.get_run(callback.run_id)
+
+
+def history(callback: MlflowCallback, name: str) -> list[tuple[int, float]]:
+    found = opened(callback).client.get_metric_history(callback.run_id, name)
+    return [(metric.step, metric.value) for metric in found]
+
+
+def artifacts(callback: MlflowCallback, folder: str = "") -> set[str]:
+    return {item.path for item in opened(callback).client.list_artifacts(callback.run_id, folder)}
+
+
+class Faulty:
+    """A client whose store does not take metrics for a while."""
+
+    def __init__(self, client, failures: int):
+        self.client, self.failures = client, failures
+        self.batches: list[int] = []
+
+    def __getattr__(self, name):
+        return getattr(self.client, name)
+
+    def log_batch(self, run_id, metrics=(), params=(), tags=()):
+        if self.failures > 0:
+            self.failures -= 1
+            raise ConnectionError("the store is on holiday\nuntil Monday")
+        self.batches.append(len(metrics))
+        self.client.log_batch(run_id, metrics=metrics, params=params, tags=tags)
+
+
+def use_client(callback: MlflowCallback, failures: int = 0) -> Faulty:
+    client = Faulty(opened(callback).client, failures)
+    callback.store = dataclasses.replace(opened(callback), client=client)
+    return client
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "outputs"
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "config.yaml").write_text("seed: 1\n")
+    for name in ("model.safetensors", "vocabulary.tsv", "metrics.json", "train.log", ".hidden"):
+        (folder / name).write_text(name)
+    return folder
+
+
+def test_a_run_reads_back(new_callback, experiment, model_folder):
+    configuration = {
+        "seed": 1,
+        "corpus": {"name": "kjv", "path": None, "min_count": 5},
+        "trainer": {"name": "stream", "epochs": None, "learning_rate": 0.025},
+        "evaluation.analogies": ["nw2v", "google"],
+        "long": "x" * 7000,
+        "tracking": {"uri": "postgresql://me:secret@db/mlflow"},
+    }
+    callback = new_callback(
+        run_name="first",
+        configuration=configuration,
+        output_folder=model_folder,
+        tags={"my": "tag"},
+    )
+    with callback:
+        callback.start_connecting()
+        callback.started(training_start())
+        assert read(callback).info.status == "RUNNING"
+        for step in (500, 1000, 1500):
+            callback.step(report(step, loss=3 - step / 1000, words_per_second=1e6))
+        callback.epoch(Report(2000, 1, {"valid/cross_entropy": 7.5, "analogy/a b/x": 0.25}))
+        callback.finished(report(2000, loss=0.5))
+        assert read(callback).info.status == "RUNNING"  # open as long as the block
+        callback.log_outputs(model_folder, {"curve": Figure(), "map.svg": Figure()})
+        callback.log_metrics({"analogy/accuracy": 0.5}, 2000)
+
+    run = read(callback)
+    assert run.info.status == "FINISHED"
+    assert run.info.end_time >= run.info.start_time
+    assert run.info.run_name == callback.run_name == "first"
+    assert callback.store.experiment == experiment
+
+    assert history(callback, "train/loss") == [(500, 2.5), (1000, 2.0), (1500, 1.5), (2000, 0.5)]
+    assert history(callback, "valid/cross_entropy") == [(2000, 7.5)]
+    assert history(callback, "analogy/a b/x") == [(2000, 0.25)]
+    assert history(callback, "analogy/accuracy") == [(2000, 0.5)]
+
+    parameters = run.data.params
+    assert parameters.pop("long") == "x" * 6000
+    assert parameters == {
+        "seed": "1",
+        "corpus.name": "kjv",
+        "corpus.path": "None",
+        "corpus.min_count": "5",
+        "trainer.name": "stream",
+        "trainer.epochs": "5",  # left unset: the default that training took
+        "trainer.learning_rate": "0.025",
+        "evaluation.analogies": "['nw2v', 'google']",
+        "tracking.uri": "postgresql://me:***@db/mlflow",
+        "vocabulary_size": "7",
+        "corpus_tokens": "1000",
+        "heldout_tokens": "20",
+    }
+
+    tags = run.data.tags
+    for name, value in {
+        "loss": "negative_sampling",
+        "trainer": "stream",
+        "corpus": "kjv",
+        "corpus_fingerprint": "0123456789abcdef0123456789abcdef",
+        "my": "tag",
+        "nw2v.output_folder": str(model_folder),
+        "mlflow.source.type": "LOCAL",
+    }.items():
+        assert tags[name] == value
+    assert tags["mlflow.user"]
+
+    (given,) = run.inputs.dataset_inputs
+    assert given.dataset.name == "kjv"
+    assert given.dataset.digest == "0123456789abcdef0123456789abcdef"
+    assert json.loads(given.dataset.profile)["corpus_tokens"] == 1000
+    assert {tag.key: tag.value for tag in given.tags} == {"mlflow.data.context": "training"}
+
+    assert artifacts(callback) == {"config.yaml", "model", "curve.png", "map.svg"}
+    assert artifacts(callback, "model") == {
+        "model/model.safetensors",
+        "model/vocabulary.tsv",
+        "model/metrics.json",
+    }
+    written = callback.store.client.download_artifacts(callback.run_id, "config.yaml")
+    resolved: Any = OmegaConf.to_container(OmegaConf.load(written))
+    assert resolved["trainer"] == {"name": "stream", "epochs": 5, "learning_rate": 0.025}
+    assert resolved["evaluation"]["analogies"] == ["nw2v", "google"]
+
+
+def test_a_corpus_of_a_file_is_known_by_its_path(new_callback, tmp_path):
+    import mlflow.data
+
+    callback = new_callback(configuration={"corpus": {"path": "my text.txt"}})
+    callback.started(training_start())
+    callback.finished(report(1))
+    (given,) = read(callback).inputs.dataset_inputs
+    source: Any = mlflow.data.get_source(given.dataset)
+    assert source.uri == (tmp_path / "my text.txt").as_uri()
+
+
+def test_without_a_configuration_the_settings_are_the_parameters(new_callback):
+    callback = new_callback()
+    callback.started(training_start())
+    callback.finished(report(1))
+    run = read(callback)
+    assert run.info.status == "FINISHED"
+    assert {
+        "dim": "3",
+        "epochs": "5",
+        "loss": "negative_sampling",
+    }.items() <= run.data.params.items()
+
+
+def test_one_callback_for_several_trainings(new_callback):
+    callback = new_callback()
+    callback.started(training_start())
+    callback.failed(ValueError("x"))
+    first, first_name = callback.run_id, callback.run_name
+    callback.started(training_start())
+    callback.finished(report(1, loss=1.0))
+    assert callback.run_id != first
+    assert callback.run_name != first_name
+    assert read(callback).info.status == "FINISHED"
+    assert opened(callback).client.get_run(first).info.status == "FAILED"
+
+
+def test_more_parameters_than_mlflow_takes_at_once(new_callback):
+    callback = new_callback(configuration={f"key{i}": i for i in range(250)})
+    callback.started(training_start())
+    callback.finished(report(1))
+    assert len(read(callback).data.params) == 253
+
+
+@pytest.mark.parametrize(("vectors", "expected"), [("all", True), ("best", True), ("none", False)])
+def test_whether_the_vectors_are_logged(new_callback, model_folder, vectors, expected):
+    callback = new_callback(vectors=vectors)
+    with callback:
+        callback.started(training_start())
+        callback.log_outputs(model_folder)
+    logged = artifacts(callback, "model")
+    assert ("model/model.safetensors" in logged) == expected
+    assert "model/vocabulary.tsv" in logged
+
+
+class TestSending:
+    def test_metrics_wait_and_go_together(self, new_callback):
+        callback = new_callback(flush_seconds=1e9)
+        callback.started(training_start())
+        client = use_client(callback)
+        for step in range(1, 601):
+            callback.step(report(step, loss=1.0, seconds=2.0, learning_rate=0.1))
+        assert client.batches == []
+        callback.epoch(report(601, loss=1.0))
+        callback._sending.join()
+        assert client.batches == [1000, 801]
+        callback.finished(report(602, loss=1.0))
+        assert client.batches == [1000, 801, 1]
+        assert len(history(callback, "train/loss")) == 602
+
+    def test_after_some_seconds_they_go_by_themselves(self, new_callback):
+        callback = new_callback(flush_seconds=0)
+        callback.started(training_start())
+        client = use_client(callback)
+        callback.step(report(1, loss=1.0))
+        callback._sending.join()
+        assert client.batches == [1]
+        callback.finished(report(2))
+
+    def test_a_store_that_takes_its_time_does_not_hold_up_the_training(
+        self, new_callback, monkeypatch
+    ):
+        callback = new_callback(flush_seconds=0)
+        callback.started(training_start())
+        client = use_client(callback)
+        go_on = threading.Event()
+        send = client.log_batch
+
+        def slow(*arguments, **options):
+            go_on.wait(60)
+            send(*arguments, **options)
+
+        monkeypatch.setattr(client, "log_batch", slow)
+        for step in range(1, 11):
+            callback.step(report(step, loss=float(step)))
+        assert client.batches == []
+        go_on.set()
+        callback.finished(report(11))
+        assert history(callback, "train/loss") == [(step, float(step)) for step in range(1, 11)]
+
+    def test_what_a_store_refused_is_sent_again(self, new_callback, caplog):
+        callback = new_callback(flush_seconds=1e9)
+        callback.started(training_start())
+        client = use_client(callback, failures=2)
+        for step in (1, 2):
+            callback.epoch(report(step, loss=float(step)))
+            callback._sending.join()
+        assert client.batches == []
+        callback.finished(report(3, loss=3.0))
+        assert history(callback, "train/loss") == [(1, 1.0), (2, 2.0), (3, 3.0)]
+        assert read(callback).info.status == "FINISHED"
+        assert caplog.messages == []
+
+    def test_what_could_not_be_sent_is_said_once(self, new_callback, caplog):
+        callback = new_callback()
+        callback.started(training_start())
+        use_client(callback, failures=1000)
+        with caplog.at_level(logging.WARNING):
+            callback.epoch(report(1, loss=1.0, seconds=1.0))
+            callback.finished(report(2, loss=2.0))
+        assert caplog.messages == [
+            f"MLflow run {callback.run_id} lacks 3 metrics (the store is on holiday)"
+        ]
+        assert read(callback).info.status == "FINISHED"
+
+    def test_what_waits_is_limited(self, new_callback, caplog, monkeypatch):
+        monkeypatch.setattr(mlflow_callback, "_WAITING_METRICS", 10)
+        callback = new_callback(flush_seconds=1e9)
+        callback.started(training_start())
+        for step in range(1, 16):
+            callback.step(report(step, loss=1.0))
+        callback.finished(report(16))
+        assert [step for step, _ in history(callback, "train/loss")] == list(range(6, 16))
+        assert caplog.messages == [
+            f"MLflow run {callback.run_id} lacks 5 metrics (the store was away for too long)"
+        ]
+
+    def test_values_that_are_no_numbers(self, new_callback):
+        callback = new_callback()
+        callback.started(training_start())
+        callback.step(report(1, loss=math.nan, grade=math.inf, other=-math.inf))
+        callback.finished(report(2))
+        for name in ("loss", "grade", "other"):
+            ((step, value),) = history(callback, f"train/{name}")
+            assert step == 1
+            assert math.isnan(value)
+
+    def test_names_that_mlflow_refuses(self, new_callback):
+        callback = new_callback()
+        callback.started(training_start())
+        callback.finished(Report(1, 1, {"analogy/my set/verbs (past); 1st": 0.5}))
+        assert history(callback, "analogy/my set/verbs _past__ 1st") == [(1, 0.5)]
+
+
+class TestEnds:
+    def test_an_interrupted_run_is_killed(self, new_callback):
+        callback = new_callback()
+        callback.started(training_start())
+        callback.failed(KeyboardInterrupt())
+        run = read(callback)
+        assert run.info.status == "KILLED"
+        assert run.data.tags["failure"] == "KeyboardInterrupt"
+
+    def test_a_failed_run_says_why(self, new_callback):
+        callback = new_callback()
+        callback.started(training_start())
+        callback.step(report(1, loss=2.0))
+        callback.failed(FloatingPointError("the loss became NaN at step 7"))
+        run = read(callback)
+        assert run.info.status == "FAILED"
+        assert run.data.tags["failure"] == "FloatingPointError: the loss became NaN at step 7"
+        assert history(callback, "train/loss") == [(1, 2.0)]
+
+    def test_what_was_learnt_before_is_logged(self, new_callback, model_folder):
+        callback = new_callback(output_folder=model_folder)
+        with pytest.raises(KeyboardInterrupt), callback:
+            callback.started(training_start())
+            callback.failed(KeyboardInterrupt())
+            raise KeyboardInterrupt
+        assert read(callback).info.status == "KILLED"
+        assert "model/model.safetensors" in artifacts(callback, "model")
+
+    @pytest.mark.parametrize(
+        ("error", "status"),
+        [
+            (ValueError("no room on the disk"), "FAILED"),
+            (KeyboardInterrupt(), "KILLED"),
+            (SystemExit(2), "FAILED"),
+            (SystemExit(0), "FINISHED"),
+        ],
+    )
+    def test_a_block_that_is_left_after_the_training(self, new_callback, error, status):
+        callback = new_callback()
+        with pytest.raises(type(error)), callback:
+            callback.started(training_start())
+            callback.finished(report(1))
+            raise error
+        assert read(callback).info.status == status
+
+    def test_a_block_that_swallows_the_failure_of_the_training(self, new_callback):
+        callback = new_callback()
+        with callback:
+            callback.started(training_start())
+            callback.failed(ValueError("x"))
+        assert read(callback).info.status == "FAILED"
+
+    def test_a_block_without_training_leaves_no_run(self, new_callback):
+        callback = new_callback()
+        with pytest.raises(ZeroDivisionError), callback:
+            callback.connect()
+            1 / 0  # noqa: B018
+        assert callback.run_id is None
+        assert callback.store.client.search_runs([callback.store.experiment_id]) == []
+
+    def test_outputs_may_come_after_the_end(self, new_callback, model_folder):
+        callback = new_callback()
+        callback.started(training_start())
+        callback.finished(report(1))
+        callback.log_outputs(model_folder)
+        assert "model/model.safetensors" in artifacts(callback, "model")
+        assert read(callback).info.status == "FINISHED"
+
+    def test_a_picture_that_fails_is_a_warning(self, new_callback, caplog):
+        class Broken(Figure):
+            def savefig(self, *arguments, **options):
+                raise ValueError("no ink")
+
+        callback = new_callback()
+        with callback:
+            callback.started(training_start())
+            callback.log_outputs(None, {"a": Broken(), "b": Broken(), "c": Figure()})
+        assert artifacts(callback) == {"config.yaml", "c.png"}
+        assert caplog.messages == [f"MLflow run {callback.run_id} lacks a.png, b.png (no ink)"]
+        assert read(callback).info.status == "FINISHED"
+
+
+class TestPlace:
+    def test_an_active_run_is_the_parent(self, store_uri, experiment, monkeypatch, tmp_path):
+        import mlflow
+
+        utils = mlflow.tracking._tracking_service.utils
+        monkeypatch.setattr(utils, "_tracking_uri", store_uri)
+        client = mlflow.MlflowClient(store_uri)
+        identifier = client.create_experiment(experiment, artifact_location=tmp_path.as_uri())
+        with mlflow.start_run(experiment_id=identifier) as parent:
+            callback = MlflowCallback(experiment="not this one")
+            with callback:
+                callback.started(training_start())
+                active: Any = mlflow.active_run()
+                assert active.info.run_id == parent.info.run_id
+                callback.finished(report(1))
+            mlflow.log_metric("mine", 1.0)
+        child = read(callback)
+        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert child.info.experiment_id == identifier
+        assert client.get_run(parent.info.run_id).info.status == "FINISHED"
+        assert client.get_run(parent.info.run_id).data.metrics == {"mine": 1.0}
+
+    def test_an_active_run_of_another_store_is_not(self, new_callback, monkeypatch):
+        import mlflow
+
+        class Active:
+            info = type("Info", (), {"run_id": "0" * 32, "experiment_id": "1"})
+
+        monkeypatch.setattr(mlflow, "active_run", lambda: Active)
+        monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: "http://elsewhere:5000")
+        callback = new_callback()
+        callback.started(training_start())
+        callback.finished(report(1))
+        assert "mlflow.parentRunId" not in read(callback).data.tags
+
+    def test_the_environment_says_where(self, store_uri, experiment, monkeypatch):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", store_uri)
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", experiment)
+        first = MlflowCallback()
+        first.started(training_start())
+        first.finished(report(1))
+        assert (opened(first).uri, opened(first).experiment) == (store_uri, experiment)
+
+        monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME")
+        monkeypatch.setenv("MLFLOW_RUN_ID", first.run_id)
+        second = MlflowCallback()
+        second.started(training_start())
+        second.finished(report(1))
+        assert read(second).data.tags["mlflow.parentRunId"] == first.run_id
+        assert opened(second).experiment == experiment
+
+    def test_a_parent_that_is_not_there(self, new_callback, monkeypatch):
+        monkeypatch.setenv("MLFLOW_RUN_ID", "f" * 32)
+        with pytest.raises(
+            InputError, match=r"parent run f+, which MLFLOW_RUN_ID names, is not in"
+        ):
+            new_callback().connect()
+
+    def test_an_error_of_the_background_is_raised_where_it_is_waited_for(self):
+        callback = MlflowCallback(uri="http://127.0.0.1:9")
+        callback.start_connecting()
+        with pytest.raises(InputError, match=r"127\.0\.0\.1:9 does not work"):
+            callback.started(training_start())
+
+    def test_bad_settings_are_refused_at_once(self):
+        with pytest.raises(InputError, match=r"tracking\.vectors='some'"):
+            MlflowCallback(vectors="some")
+        with pytest.raises(InputError, match="file store"):
+            MlflowCallback(uri="file:mlruns").start_connecting()
+
+    def test_the_commit_of_the_working_directory(self, new_callback, tmp_path):
+        def git(*arguments: str) -> str:
+            identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+            command = ["git", *identity, *arguments]
+            return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+        (tmp_path / "file").write_text("1")
+        git("init", "-q")
+        git("add", "file")
+        git("commit", "-q", "-m", "first")
+        callback = new_callback()
+        callback.started(training_start())
+        callback.finished(report(1))
+        tags = read(callback).data.tags
+        assert tags["mlflow.source.git.commit"] == git("rev-parse", "HEAD").strip()
+        assert tags["mlflow.source.git.dirty"] == "false"
+
+
+class TestVanishedRuns:
+    def test_a_run_whose_process_is_gone_is_killed_by_the_next(self, new_callback, experiment):
+        first = new_callback()
+        first.connect()
+        gone = subprocess.Popen([sys.executable, "-c", ""])
+        gone.wait()
+        kinds = {
+            "gone": {"nw2v.pid": str(gone.pid)},
+            "number used again": {"nw2v.process_started": "long ago"},
+            "alive": {},
+            "elsewhere": {"nw2v.host": "elsewhere", "nw2v.pid": str(gone.pid)},
+            "other container": {"nw2v.machine": "other", "nw2v.pid": str(gone.pid)},
+        }
+        runs = {
+            kind: first.store.client.create_run(
+                first.store.experiment_id, tags=process_tags() | tags
+            ).info.run_id
+            for kind, tags in kinds.items()
+        }
+        not_ours = first.store.client.create_run(first.store.experiment_id).info.run_id
+        new_callback().connect()
+
+        def status(run_id: str) -> str:
+            return first.store.client.get_run(run_id).info.status
+
+        assert {kind: status(run_id) for kind, run_id in runs.items()} == {
+            "gone": "KILLED",
+            "number used again": "KILLED",
+            "alive": "RUNNING",
+            "elsewhere": "RUNNING",
+            "other container": "RUNNING",
+        }
+        assert status(not_ours) == "RUNNING"
+        tags = first.store.client.get_run(runs["gone"]).data.tags
+        assert tags["failure"] == "the process vanished"
+
+
+_START = """
+import os, sys
+sys.path.insert(0, {root!r})
+from tests.tracking.conftest import training_start
+from nw2v.tracking.mlflow_callback import MlflowCallback
+callback = MlflowCallback()
+assert "mlflow" not in sys.modules
+callback.started(training_start())
+callback.log_metrics({{"train/loss": 1.5}}, 10)
+callback.epoch(type("Report", (), {{"metrics": {{}}, "step": 10}}))
+callback._sending.join()
+print(callback.run_id, flush=True)
+{end}
+"""
+
+
+def test_two_processes_start_at_once_on_a_new_store_and_are_not_properly_ended(tmp_path):
+    """One vanishes, the other ends without having ended its run."""
+    root = str(Path(__file__).parents[2])
+    environment = {key: value for key, value in os.environ.items() if "MLFLOW" not in key}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", _START.format(root=root, end=end)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for end in ("os._exit(0)", "")
+    ]
+    output = [process.communicate(timeout=300) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], output
+    assert [error for _, error in output] == ["", ""]  # nothing on the terminal
+    vanished, left_open = (out.strip() for out, _ in output)
+    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", "mlartifacts"}
+
+    callback = MlflowCallback(uri=tmp_path / "mlflow.db")
+    callback.connect()
+    client = opened(callback).client
+    assert [e.name for e in client.search_experiments()] == ["nw2v", "Default"]
+    for run_id in (vanished, left_open):
+        run = client.get_run(run_id)
+        assert run.info.status == "KILLED"
+        assert run.data.metrics == {"train/loss": 1.5}
+    assert client.get_run(vanished).data.tags["failure"] == "the process vanished"
+    assert client.get_run(left_open).data.tags["failure"] == (
+        "KeyboardInterrupt: the program ended before the run did"
+    )
+
+
+def test_flatten():
+    nested = {"a": {"b": 1, "c": {"d": None}}, "e.f": [1, {"g": 2}], "h": {}}
+    assert flatten(nested) == {"a.b": 1, "a.c.d": None, "e.f": [1, {"g": 2}], "h": {}}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("train/loss", "train/loss"),
+        ("a/../b", "a/b"),
+        ("/a//b/", "a/b"),
+        ("50 %", "50 _"),
+        ("...", "_"),
+        ("x" * 300, "x" * 250),
+    ],
+)
+def test_legal_key(name, expected):
+    assert legal_key(name) == expected
