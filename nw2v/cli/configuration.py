@@ -1,0 +1,280 @@
+"""Hydra's side of the command line: where `conf/` is, composing it, and its errors in one line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override
+from hydra.errors import (
+    CompactHydraException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+import nw2v
+from nw2v.cli.settings import SETTINGS
+from nw2v.cli.suggestions import did_you_mean
+from nw2v.errors import InputError, NotAvailableError
+
+HYDRA_VERSION_BASE = "1.3"
+
+# Options of a group that are announced and not there yet.
+PROMISED_OPTIONS = {"trainer": {"cooccurrence"}}
+
+
+def config_folder() -> Path:
+    """Return the folder of `conf/`: inside the installed package, or beside it in a checkout."""
+    package = Path(nw2v.__file__).resolve().parent
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "train.yaml").is_file():
+            return folder
+    raise InputError(f"no configuration in {package / 'conf'}: install nw2v again")
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """What stands after `nw2v train`.
+
+    Attributes
+    ----------
+    overrides : list of str
+        KEY=VALUE.
+    flags : list of str
+        Hydra's options, with their values.
+    options : argparse.Namespace
+        The same options, parsed.
+    """
+
+    overrides: list[str]
+    flags: list[str]
+    options: argparse.Namespace
+
+    @property
+    def trains(self) -> bool:
+        """Whether anything will be trained, rather than printed."""
+        options = self.options
+        printed = (options.help, options.hydra_help, options.shell_completion, options.cfg)
+        return not any(printed) and options.info is None
+
+    @property
+    def composes(self) -> bool:
+        """Whether Hydra will compose the application's configuration."""
+        return not (self.options.hydra_help or self.options.shell_completion)
+
+
+def parse_command_line(arguments: Sequence[str]) -> CommandLine:
+    """Separate overrides from Hydra's options, in whatever order they stand.
+
+    Raises
+    ------
+    InputError
+        An option that Hydra does not have.
+    """
+    parser = get_args_parser()
+    parser.error = _refuse_option  # type: ignore[method-assign]
+    options = parser.parse_intermixed_args(list(arguments))
+    flags = [word for word in arguments if word not in options.overrides]
+    modes = [options.run, options.multirun, options.cfg, options.info, options.shell_completion]
+    if sum(bool(mode) for mode in modes) > 1:
+        raise InputError("give one of --run, --multirun, --cfg, --info and --shell-completion")
+    return CommandLine(list(options.overrides), flags, options)
+
+
+def _refuse_option(message: str) -> NoReturn:
+    raise InputError(f"{message}; 'nw2v train --help' lists keys and options")
+
+
+def compose_all(line: CommandLine) -> list[DictConfig]:
+    """Compose the configuration of a command line, a sweep's with each of its values.
+
+    A sweep over several keys has as many jobs as the product of the numbers of their values;
+    here each value appears once, beside the first values of the other keys, which is enough to
+    find the ones that no job could take.
+
+    Returns
+    -------
+    list of DictConfig
+        With the node `hydra`. One, unless it is a sweep.
+
+    Raises
+    ------
+    InputError
+        A configuration cannot be composed.
+    """
+    with readable_errors(line.overrides), _initialized(line.options):
+        name = line.options.config_name or "train"
+        loader = GlobalHydra.instance().config_loader()
+        parsed = OverridesParser.create(loader).parse_overrides(line.overrides)
+        sweeps = [override for override in parsed if override.is_sweep_override()]
+        fixed = [str(override.input_line) for override in parsed if override not in sweeps]
+        fixed += _additional_folder(line)
+        if not sweeps:
+            return [compose(name, fixed, return_hydra_config=True)]
+        if not line.options.multirun:
+            alone = compose(name, fixed, return_hydra_config=True)
+            if alone.hydra.mode != RunMode.MULTIRUN:
+                raise InputError(
+                    f"{sweeps[0].input_line}: several values make a sweep, which needs -m "
+                    f"(one list as the value of a key: {sweeps[0].get_key_element()}=[a,b])"
+                )
+        values = [_values(override) for override in sweeps]
+        chosen = [each[0] for each in values]
+        jobs = [list(chosen)]
+        for index, several in enumerate(values):
+            jobs += [[*chosen[:index], value, *chosen[index + 1 :]] for value in several[1:]]
+        return [compose(name, [*fixed, *job], return_hydra_config=True) for job in jobs]
+
+
+def _values(override: Override) -> list[str]:
+    key = override.get_key_element()
+    value = override.value()
+    if isinstance(value, IntervalSweep):
+        return [f"{key}={value.start}", f"{key}={value.end}"]
+    values = [f"{key}={each}" for each in override.sweep_string_iterator()]
+    if not values:
+        raise InputError(f"{override.input_line}: no values to sweep over")
+    return values
+
+
+def is_sweep(line: CommandLine, config: DictConfig) -> bool:
+    """Whether the command line starts several jobs."""
+    return bool(line.options.multirun or config.hydra.mode == RunMode.MULTIRUN)
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """Return the application's part of a composed configuration as nested dicts, resolved."""
+    own = config.copy()
+    with open_dict(own):
+        own.pop("hydra", None)
+    with readable_errors([]):
+        container = OmegaConf.to_container(own, resolve=True, throw_on_missing=False)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def check_output_folder(line: CommandLine, config: DictConfig) -> None:
+    """Find out before any work whether the output folder can be made.
+
+    Raises
+    ------
+    InputError
+        It, or the nearest folder above it that exists, is a file or cannot be written.
+    """
+    try:
+        node = config.hydra.sweep.dir if is_sweep(line, config) else config.hydra.run.dir
+    except OmegaConfBaseException:
+        return  # it depends on the running job: Hydra will say what is wrong, if anything is
+    folder = Path(str(node)).absolute()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir():
+        raise InputError(f"cannot write the output folder {folder}: {existing} is a file")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write the output folder {folder}: no permission in {existing}")
+
+
+@contextmanager
+def readable_errors(overrides: Sequence[str]) -> Iterator[None]:
+    """Turn what Hydra and OmegaConf raise about a configuration into an InputError of one line."""
+    try:
+        yield
+    except OverrideParseException as error:
+        raise InputError(_unreadable(error)) from error
+    except MissingConfigException as error:
+        raise _no_such_option(error) from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(_unknown_key(overrides) or _first_lines(error)) from error
+    except yaml.YAMLError as error:
+        raise InputError(_bad_yaml(error)) from error
+
+
+def _bad_yaml(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return f"not valid YAML: {error}"
+    return f"{mark.name}:{mark.line + 1}: not valid YAML: {getattr(error, 'problem', '')}"
+
+
+def _unreadable(error: OverrideParseException) -> str:
+    override = str(error.override)
+    if "=" not in override and not override.startswith("~"):
+        return f"cannot read '{override}': write KEY=VALUE, such as model.dim=200"
+    key, _, value = override.partition("=")
+    return (
+        f"cannot read '{override}': a value with characters such as = ( ) [ ] , or spaces "
+        f"stands in quotes of its own: '{key}=\"{value}\"'"
+    )
+
+
+def _no_such_option(error: MissingConfigException) -> InputError:
+    group, _, option = (error.missing_cfg_file or "").rpartition("/")
+    option = option.removesuffix(".yaml")
+    if not group or not error.options:
+        return InputError(_first_lines(error))
+    there = ", ".join(error.options)
+    if option in PROMISED_OPTIONS.get(group, ()):
+        return NotAvailableError(
+            f"{group}={option} is not yet in this version of nw2v (there is: {there})"
+        )
+    hint = did_you_mean(option, error.options)
+    return InputError(f"{group}={option}: there is no such option{hint} (there is: {there})")
+
+
+def _unknown_key(overrides: Sequence[str]) -> str | None:
+    """Say which override names a key that does not exist, if one does."""
+    groups = sorted(path.name for path in config_folder().iterdir() if path.is_dir())
+    groups.remove("hydra")
+    sections = {key.rpartition(".")[0] for key in SETTINGS} - {""}
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key = override.key_or_group
+        if key.split(".")[0].split("/")[0] == "hydra" or key in SETTINGS or key in groups:
+            continue
+        if key in sections:
+            keys = ", ".join(each for each in SETTINGS if each.startswith(f"{key}."))
+            return f"{override.input_line}: '{key}' has no value of its own, only {keys}"
+        return f"no configuration key '{key}'{did_you_mean(key, [*groups, *SETTINGS])}"
+    return None
+
+
+def _first_lines(error: BaseException) -> str:
+    """Return an error and its cause without the lines that tell about the inside of Hydra."""
+    text = str(error)
+    for inside in ("\nConfig search path", "\nTo append to", "\n    full_key:"):
+        text = text.partition(inside)[0]
+    cause = error.__cause__
+    if isinstance(error, CompactHydraException) and isinstance(cause, OmegaConfBaseException):
+        text += f" {_first_lines(cause)}"
+    key = getattr(error, "full_key", None)
+    return " ".join(f"{key}: {text}".split()) if key else " ".join(text.split())
+
+
+@contextmanager
+def _initialized(options: argparse.Namespace) -> Iterator[None]:
+    folder = Path(options.config_path or config_folder()).absolute()
+    with initialize_config_dir(str(folder), job_name="train", version_base=HYDRA_VERSION_BASE):
+        yield
+
+
+def _additional_folder(line: CommandLine) -> list[str]:
+    if line.options.config_dir is None:
+        return []
+    folder = Path(line.options.config_dir).absolute()
+    if not folder.is_dir():
+        raise InputError(f"--config-dir {folder}: no such folder")
+    if any(override.startswith("hydra.searchpath=") for override in line.overrides):
+        return []
+    return [f"hydra.searchpath=['file://{folder}']"]

@@ -1,0 +1,45 @@
+"""The argument MODEL of the commands: a run's output folder, an MLflow run, or a vectors file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nw2v.errors import InputError
+
+if TYPE_CHECKING:
+    from nw2v.vectors import WordVectors
+
+MODEL_HELP = "a run's output folder, an MLflow run id, or a vectors file"
+FORMATS = (".txt", ".bin", ".safetensors", ".parquet")
+
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def open_vectors(model: str, kind: str = "center") -> WordVectors:
+    """Read the vectors of a model.
+
+    Parameters
+    ----------
+    model : str
+        What the user gave as MODEL.
+    kind : {"center", "outside", "sum"}
+        Which vectors of a run; a vectors file has only those it was exported with.
+
+    Raises
+    ------
+    InputError
+        There is no such model, or it has no vectors of this kind.
+    """
+    from nw2v.vectors import WordVectors
+
+    if Path(model).exists():
+        return WordVectors.load(model, vectors=kind)
+    if _RUN_ID.fullmatch(model):
+        from nw2v.tracking.runs import find_model_folder
+
+        return WordVectors.load(find_model_folder(model), vectors=kind)
+    raise InputError(
+        f"no model '{model}': expected {MODEL_HELP} ({', '.join(FORMATS[:-1])} or {FORMATS[-1]})"
+    )

@@ -1,0 +1,192 @@
+"""The keys of `conf/`: what each may hold, checked before any work begins.
+
+Only types and ranges are settled here. What belongs to the text (can the file be read, is any word
+frequent enough) or to two settings together is found out by the rooms that use them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from nw2v.cli.suggestions import did_you_mean
+from nw2v.errors import InputError
+from nw2v.training.settings import CONFIGURATION_KEYS, TrainingSettings
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Values of one kind: in words, and a reader that raises ValueError on any other value."""
+
+    accepts: str
+    read: Callable[[Any], Any]
+
+
+def whole(minimum: int) -> Kind:
+    """Return the kind of whole numbers from `minimum` up; 1e6 is one too."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+            raise ValueError
+        return value
+
+    return Kind(f"a whole number from {minimum} up", read)
+
+
+def choice(*options: str) -> Kind:
+    """Return the kind of a word out of a few."""
+
+    def read(value: Any) -> str:
+        if value not in options:
+            raise ValueError
+        return str(value)
+
+    return Kind(f"{', '.join(options[:-1])} or {options[-1]}", read)
+
+
+def optional(kind: Kind) -> Kind:
+    """Return `kind` or null."""
+    return Kind(f"{kind.accepts}, or null", lambda v: None if v is None else kind.read(v))
+
+
+def _read_text(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+        raise ValueError
+    return str(value)
+
+
+def _read_flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
+def _read_names(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return [_read_text(item) for item in (value if isinstance(value, list) else [value])]
+
+
+TEXT = Kind("a text", _read_text)
+FLAG = Kind("true or false", _read_flag)
+NAMES = Kind("a list of names or paths, such as [nw2v,my.txt]", _read_names)
+
+# Settings of training are checked by nw2v.training.settings, which knows their ranges; what
+# remains is checked here.
+OTHER_SETTINGS: dict[str, Kind] = {
+    "corpus.name": TEXT,
+    "corpus.path": optional(TEXT),
+    "corpus.min_count": whole(1),
+    "corpus.max_vocabulary": optional(whole(2)),
+    "corpus.max_sentence_length": whole(2),
+    "corpus.lowercase": FLAG,
+    "corpus.words": TEXT,
+    "corpus.unicode_normalization": optional(TEXT),
+    "corpus.encoding_errors": choice("strict", "replace"),
+    "evaluation.analogies": NAMES,
+    "evaluation.similarity": NAMES,
+    "evaluation.vectors": choice("center", "outside", "sum"),
+    "tracking.name": choice("mlflow", "none"),
+    "tracking.uri": optional(TEXT),
+    "tracking.experiment": optional(TEXT),
+    "tracking.run_name": optional(TEXT),
+    "tracking.vectors": choice("all", "best", "none"),
+    "sweep.metric": TEXT,
+    "sweep.direction": choice("maximize", "minimize"),
+}
+TRAINING_SETTINGS: dict[str, str] = {
+    # What is a group chosen by name, `loss=naive_softmax`, holds that name under `loss.name`.
+    f"{key}.name" if key in ("loss", "trainer") else key: keyword
+    for keyword, key in CONFIGURATION_KEYS.items()
+}
+SETTINGS = tuple(sorted([*OTHER_SETTINGS, *TRAINING_SETTINGS]))
+
+
+def leaves(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return every value of nested mappings under its dotted key."""
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            found.update(leaves(value, f"{prefix}{name}."))
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+def read_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Check a composed configuration and return its values by dotted key.
+
+    Parameters
+    ----------
+    config : mapping
+        The nested configuration, interpolations resolved.
+
+    Returns
+    -------
+    dict
+        A value of the right type for each key of `SETTINGS`.
+
+    Raises
+    ------
+    InputError
+        A key that does not exist or is missing, or a value of the wrong type or out of range.
+    """
+    given = leaves(config)
+    for key in given:
+        if any(name.startswith(f"{key}.") for name in SETTINGS):
+            raise InputError(f"{key}={given[key]}: '{key}' holds keys, such as {_first_key(key)}")
+        if key not in SETTINGS:
+            raise InputError(f"no configuration key '{key}'{did_you_mean(key, SETTINGS)}")
+    for key in SETTINGS:
+        if key not in given:
+            raise InputError(f"the configuration has no {key}")
+        if given[key] == "???":
+            raise InputError(f"{key} has no value: give {key}=VALUE")
+    read = {key: _read_other(key, kind, given[key]) for key, kind in OTHER_SETTINGS.items()}
+    training = TrainingSettings(**train_keywords(given)).as_dict()
+    read |= {key: training[keyword] for key, keyword in TRAINING_SETTINGS.items()}
+    if read["loss.name"] == "naive_softmax":
+        read |= {key: given[key] for key in ("loss.negatives", "loss.noise_exponent")}
+    return read
+
+
+def _read_other(key: str, kind: Kind, value: Any) -> Any:
+    try:
+        return kind.read(value)
+    except ValueError:
+        shown = "null" if value is None else value
+        raise InputError(f"{key}={shown}: expected {kind.accepts}") from None
+
+
+def _first_key(section: str) -> str:
+    return next(name for name in SETTINGS if name.startswith(f"{section}."))
+
+
+def train_keywords(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keywords of `nw2v.train` for settings by dotted key.
+
+    What is null and belongs to the loss is left out: the exact softmax draws no negatives.
+    """
+    keywords = {}
+    for key, keyword in TRAINING_SETTINGS.items():
+        value = settings[key]
+        if value is None and key.startswith("loss."):
+            continue
+        keywords[keyword] = _as_number(keyword, value)
+    return keywords
+
+
+def _as_number(keyword: str, value: Any) -> Any:
+    """Read 1e3 as the whole number it is where one is expected, and 1 as 1.0 elsewhere."""
+    expected = _TYPES[keyword]
+    if expected.startswith("int") and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if expected.startswith("float") and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+_TYPES = {field.name: str(field.type) for field in fields(TrainingSettings)}

@@ -1,0 +1,364 @@
+"""`nw2v train`: the Hydra application that reads a text, trains, scores and tracks one run."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+    redirect_stderr,
+)
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from nw2v.cli.configuration import (
+    HYDRA_VERSION_BASE,
+    CommandLine,
+    check_output_folder,
+    compose_all,
+    config_folder,
+    is_sweep,
+    parse_command_line,
+    plain,
+    readable_errors,
+)
+from nw2v.cli.scoring import load_sets, score
+from nw2v.cli.settings import read_settings, train_keywords
+from nw2v.cli.summary import summary
+from nw2v.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from nw2v import Model
+    from nw2v.corpus import Corpus
+    from nw2v.tracking.mlflow_callback import MlflowCallback
+
+_log = logging.getLogger(__name__)
+
+# Set on an exception that a job raised, to tell it from one that Hydra ran into on the way there.
+_FROM_JOB = "raised_in_job"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Train as the command line says, or print what it asks for.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Hydra's overrides and flags.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    InputError
+        The configuration is wrong; found out before any work begins.
+    """
+    line = parse_command_line(arguments)
+    sweep = False
+    if line.composes:
+        configs = compose_all(line)
+        sweep = is_sweep(line, configs[0])
+        if line.trains:
+            _check(line, configs)
+    with ExitStack() as stack:
+        job = train_job if sweep else _without_hydras_line(train_job, stack)
+        stack.enter_context(_command_line("nw2v", [*line.overrides, *line.flags]))
+        stack.enter_context(_environment("HYDRA_FULL_ERROR", "1"))
+        stack.enter_context(_logging_restored())
+        stack.enter_context(readable_errors(line.overrides))
+        application = hydra.main(
+            version_base=HYDRA_VERSION_BASE,
+            config_path=str(config_folder()),
+            config_name="train",
+        )(job)
+        try:
+            application()
+        except ValueError as error:
+            if line.options.shell_completion:  # a shell that Hydra does not know
+                raise InputError(str(error)) from error
+            raise
+        except OSError as error:
+            if getattr(error, _FROM_JOB, False) or not line.trains:
+                raise
+            reason = error.strerror or str(error)
+            raise InputError(
+                f"cannot write the output folder {error.filename}: {reason}"
+            ) from error
+    return 0
+
+
+def _check(line: CommandLine, configs: Sequence[DictConfig]) -> None:
+    """Find out what is wrong with the configuration of any job before the first begins."""
+    for config in configs:
+        settings = read_settings(plain(config))
+        check_sources(settings)
+        load_sets(settings["evaluation.analogies"], settings["evaluation.similarity"])
+    check_output_folder(line, configs[0])
+
+
+def check_sources(settings: Mapping[str, Any]) -> None:
+    """Check what can be seen of the text and the store without opening them.
+
+    Raises
+    ------
+    InputError
+        A text that does not exist, a path where none is read, a store that cannot be meant.
+    """
+    from nw2v.corpus import Tokenizer, corpus_names
+    from nw2v.corpus.named import named_corpus
+
+    name, path = settings["corpus.name"], settings["corpus.path"]
+    Tokenizer(
+        lowercase=settings["corpus.lowercase"],
+        words=settings["corpus.words"],
+        unicode_normalization=settings["corpus.unicode_normalization"],
+    )
+    if path is None and name == "file":
+        raise InputError("corpus=file needs corpus.path=FILE_OR_FOLDER")
+    if path is not None and name in corpus_names():
+        raise InputError(
+            f"corpus.path={path} and corpus={name} are two texts: "
+            f"write corpus=file corpus.path={path}, or leave the path out"
+        )
+    if path is None:
+        named_corpus(name)
+    elif not Path(path).exists():
+        raise InputError(f"corpus.path={path}: no such file or folder")
+    if settings["tracking.name"] == "mlflow":
+        from nw2v.tracking.store import resolve_uri
+
+        resolve_uri(settings["tracking.uri"])
+
+
+def train_job(config: DictConfig) -> float | None:
+    """Do one training run within the folder that Hydra has made for it.
+
+    Parameters
+    ----------
+    config : DictConfig
+        The application's configuration, without Hydra's own part.
+
+    Returns
+    -------
+    float or None
+        The metric that sweep.metric names, for a sweeper to optimise.
+    """
+    try:
+        settings = read_settings(plain(config))
+        check_sources(settings)
+        return _train(settings)
+    except Exception as error:
+        setattr(error, _FROM_JOB, True)
+        _log.info("failed", exc_info=True)
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            _log.warning("job %s failed: %s", HydraConfig.get().job.num, error)
+        raise
+    except KeyboardInterrupt:
+        _log.info("interrupted")
+        raise
+
+
+def _train(settings: Mapping[str, Any]) -> float | None:
+    import nw2v
+    from nw2v.training.progress import ProgressBar
+
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    sets = load_sets(settings["evaluation.analogies"], settings["evaluation.similarity"])
+    with _tracking(settings, folder) as tracker:
+        if tracker is not None:
+            tracker.start_connecting()
+        corpus = open_corpus(settings)
+        told = [*_notes(settings), *corpus.hints]
+        _tell(told)
+
+        def evaluate(model: Model) -> dict[str, float]:
+            vectors = model.word_vectors(settings["evaluation.vectors"])
+            return score(vectors, sets, settings["trainer.threads"]).metrics()
+
+        try:
+            model = nw2v.train(
+                corpus,
+                **train_keywords(settings),
+                evaluate=evaluate,
+                callbacks=[ProgressBar(), *([] if tracker is None else [tracker])],
+            )
+        except KeyboardInterrupt as error:
+            if isinstance(error, nw2v.Interrupted):
+                error.model.save(folder)
+                print(f"interrupted: what was learnt so far is in {folder}", file=sys.stderr)
+            raise
+        _tell(hint for hint in corpus.hints if hint not in told)
+        model.save(folder)
+        if tracker is not None:
+            tracker.log_outputs(folder, pictures(model, settings["evaluation.vectors"]))
+        text = summary(model, settings, folder, tracker, short=in_sweep)
+    _log.info("%s", text)
+    print(text, flush=True)
+    return _objective(model.metrics, settings, in_sweep)
+
+
+def _objective(
+    metrics: Mapping[str, float], settings: Mapping[str, Any], in_sweep: bool
+) -> float | None:
+    name = settings["sweep.metric"]
+    value = metrics.get(name, math.nan)
+    if in_sweep and math.isnan(value):
+        _log.warning("the run has no metric %s (sweep.metric): it cannot be ranked", name)
+    return None if math.isnan(value) else value
+
+
+def open_corpus(settings: Mapping[str, Any]) -> Corpus:
+    """Read the text that the configuration names, with a progress bar."""
+    from nw2v.corpus import Corpus, Tokenizer
+    from nw2v.training.progress import ReadingProgress
+
+    name, path = settings["corpus.name"], settings["corpus.path"]
+    options = {
+        "min_count": settings["corpus.min_count"],
+        "max_vocabulary": settings["corpus.max_vocabulary"],
+        "max_sentence_length": settings["corpus.max_sentence_length"],
+        "encoding_errors": settings["corpus.encoding_errors"],
+        "tokenizer": Tokenizer(
+            lowercase=settings["corpus.lowercase"],
+            words=settings["corpus.words"],
+            unicode_normalization=settings["corpus.unicode_normalization"],
+        ),
+    }
+    with ReadingProgress(label=f"reading {path or name}") as progress:
+        if path is None:
+            return Corpus.from_name(name, progress=progress, **options)
+        own_name = None if name == "file" else name
+        return Corpus.from_file(path, name=own_name, progress=progress, **options)
+
+
+def _notes(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Say what of the configuration has no effect."""
+    if settings["loss.name"] == "naive_softmax" and settings["loss.negatives"] is not None:
+        yield "loss.negatives is ignored: the naive softmax draws no negatives"
+    if settings["trainer.deterministic"] and (settings["trainer.threads"] or 1) > 1:
+        yield "trainer.threads is ignored: trainer.deterministic trains on one thread"
+
+
+def _tell(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
+def _tracking(
+    settings: Mapping[str, Any], folder: Path
+) -> AbstractContextManager[MlflowCallback | None]:
+    if settings["tracking.name"] == "none":
+        return nullcontext()
+    from nw2v.tracking.mlflow_callback import MlflowCallback
+
+    return MlflowCallback(
+        uri=settings["tracking.uri"],
+        experiment=settings["tracking.experiment"],
+        run_name=settings["tracking.run_name"],
+        vectors=settings["tracking.vectors"],
+        configuration=settings,
+        output_folder=folder,
+    )
+
+
+@contextmanager
+def _command_line(program: str, arguments: Sequence[str]) -> Iterator[None]:
+    before, sys.argv = sys.argv, [program, *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Set a variable for a while; this one lets Hydra raise errors instead of printing them."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+@contextmanager
+def _logging_restored() -> Iterator[None]:
+    """Take back what Hydra does to the root logger, and close the log file of the last job."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        for handler in root.handlers[:]:
+            if handler not in handlers:
+                root.removeHandler(handler)
+                handler.close()
+        for handler in handlers:
+            if handler not in root.handlers:
+                root.addHandler(handler)
+        root.setLevel(level)
+
+
+def _without_hydras_line(job: Any, stack: ExitStack) -> Any:
+    """Wrap a job so that only our own line about its failure is printed, not Hydra's as well."""
+
+    @functools.wraps(job)
+    def quiet_job(config: DictConfig) -> Any:
+        try:
+            return job(config)
+        except Exception:
+            stack.enter_context(redirect_stderr(_WithoutHydrasLine(sys.stderr)))
+            raise
+
+    return quiet_job
+
+
+class _WithoutHydrasLine:
+    """A stream that swallows the line which Hydra prints before it raises a job's exception."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        if text.startswith("Error executing job with overrides"):
+            return len(text)
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def pictures(model: Model, vectors: str) -> dict[str, Figure]:
+    """Return the figures that are logged with a run, by name."""
+    from nw2v.plots import loss_curve, word_map
+
+    chosen = model.word_vectors(vectors)
+    try:
+        return {
+            "loss_curve": loss_curve(model.history),
+            "word_map": word_map(chosen.words, chosen.vectors, chosen.counts),
+        }
+    except Exception as error:  # hours of training must not fail for want of a font
+        _log.warning("no pictures were drawn (%s: %s)", type(error).__name__, error)
+        return {}
