@@ -171,29 +171,37 @@ def windows(sentences, keep_thresholds, window, shrink, key):
 def negative_sampling_pass(
     V, U, sentences, keep_thresholds, window, shrink, key, table, pool, renewed, K, rate
 ):
-    """Train in place in float64 at a constant rate; return the sum of losses and the pairs."""
+    """Train in place in float64 at a constant rate; return the sum of losses and the pairs.
+
+    A slot of the pool is [word, its private vector, that vector when it was copied from U].
+    """
     mask = len(table) - 1
     place = random_bits(key ^ 0x6E6F697365, 0) & mask
-    negatives = [table[(place + slot) & mask] for slot in range(pool)]
+    slots = [[w, U[w].copy(), U[w].copy()] for w in table[(place + np.arange(pool)) & mask]]
     place += pool
-    slot, loss, pairs = 0, 0.0, 0
+    oldest, loss, pairs = 0, 0.0, 0
     for c, outside_words in windows(sentences, keep_thresholds, window, shrink, key):
         for _ in range(renewed):
-            negatives[slot] = table[place & mask]
+            w, private, origin = slots[oldest]
+            U[w] += private - origin
+            w = table[place & mask]
+            slots[oldest] = [w, U[w].copy(), U[w].copy()]
             place += 1
-            slot = (slot + 1) % pool
-        weight = len(outside_words) * K / pool
-        targets = [(w, -1, weight) for w in negatives] + [(o, 1, 1) for o in outside_words]
-        steps = []
-        for w, label, share in targets if outside_words else []:
-            s = sigmoid(label * U[w] @ V[c])
-            loss -= share * math.log(s)
-            steps.append((w, rate * share * label * (1 - s)))
-        v = V[c].copy()
-        for w, step in steps:
-            V[c] += step * U[w]
-            U[w] += step * v
-        pairs += len(outside_words)
+            oldest = (oldest + 1) % pool
+        m, v = len(outside_words), V[c].copy()
+        # (row of the outside vector, label, weight); a word named twice shares its row.
+        targets = [(private, -1, m * K / pool) for _, private, _ in slots if m]
+        targets += [(U[o], 1, 1) for o in outside_words]
+        scores = [row @ v for row, _, _ in targets]
+        for (row, label, weight), score in zip(targets, scores, strict=True):
+            s = sigmoid(label * score)
+            loss -= weight * math.log(s)
+            step = rate * weight * label * (1 - s)
+            V[c] += step * row
+            row += step * v
+        pairs += m
+    for w, private, origin in slots:
+        U[w] += private - origin
     return loss, pairs
 
 

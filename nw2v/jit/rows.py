@@ -2,7 +2,8 @@
 
 Everything that training does to vectors is a sequence of: many dot products with one center
 vector (`dot_rows`), the logistic terms of the scores (`logistic_terms`) or their exponentials
-(`exponentials`), and one update of the center vector and the same many rows (`update_rows`).
+(`exponentials`), and one update of the same many rows, which gives the center vector's own update
+on the way (`update_rows`).
 
 Each primitive takes `lanes` first. Where its type is a tuple of n numbers, a row is n registers
 of `LANES` floats and the primitive becomes the LLVM code that the functions `_emit_...` write:
@@ -128,22 +129,17 @@ def exponentials(lanes, scores, count, shift):  # type: ignore[no-untyped-def]
 
 
 def update_rows(lanes, matrix, rows, steps, count, centers, center, gradient):  # type: ignore[no-untyped-def]
-    """Add ``steps[r] * v`` to row ``u_r = matrix[rows[r]]`` and ``sum_r steps[r] * u_r`` to v.
+    """Add ``steps[r] * v`` to row ``u_r = matrix[rows[r]]`` and ``steps[r] * u_r`` to `gradient`.
 
-    v is ``centers[center]``; every product uses v as it was before, and each u_r as it is when
-    its turn comes, so that a row named twice is updated twice. `gradient` is room for one row.
+    For r < count and v = ``centers[center]``, which stays as it is. Each u_r is taken as it is when
+    its turn comes, so that a row named twice is updated twice.
     """
-    length = matrix.shape[1]
-    for i in range(length):
-        gradient[i] = np.float32(0)
     for r in range(count):
         row, step = rows[r], steps[r]
-        for i in range(length):
+        for i in range(matrix.shape[1]):
             u = matrix[row, i]
             gradient[i] += step * u
             matrix[row, i] = u + step * centers[center, i]
-    for i in range(length):
-        centers[center, i] += gradient[i]
 
 
 def prefetch_row(lanes, matrix, row):  # type: ignore[no-untyped-def]
@@ -403,31 +399,40 @@ def _emit_exponentials(
 
 
 def _emit_update_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, steps, count, centers, center, _ = arguments
+    matrix, rows, steps, count, centers, center, gradient = arguments
     length, align = registers * LANES, LANES * FLOAT_BYTES
     center_start = builder.mul(center, ir.Constant(_WORD, length))
     sweeps = -(-registers // _REGISTERS_A_SWEEP)
     bounds = [registers * s // sweeps for s in range(sweeps + 1)]
     for first, last in pairwise(bounds):
-        pointers = [
-            _register_pointer(builder, centers, _plus(builder, center_start, c * LANES), LANES)
-            for c in range(first, last)
+        columns = [c * LANES for c in range(first, last)]
+        v = [
+            _load(
+                builder,
+                _register_pointer(builder, centers, _plus(builder, center_start, column), LANES),
+                LANES,
+                align,
+            )
+            for column in columns
         ]
-        v = [_load(builder, pointer, LANES, align) for pointer in pointers]
-        gradients = [cgutils.alloca_once_value(builder, _constant(0.0, LANES)) for _ in v]
+        pointers = [
+            _register_pointer(builder, gradient, ir.Constant(_WORD, column), LANES)
+            for column in columns
+        ]
+        sums = [
+            cgutils.alloca_once_value(builder, _load(builder, pointer, LANES, FLOAT_BYTES))
+            for pointer in pointers
+        ]
         with cgutils.for_range(builder, count) as loop:
             step = _splat(builder, builder.load(builder.gep(steps, [loop.index])), LANES)
             start = _row_start(builder, rows, loop.index, length)
-            for k, c in enumerate(range(first, last)):
-                pointer = _register_pointer(
-                    builder, matrix, _plus(builder, start, c * LANES), LANES
-                )
+            for k, column in enumerate(columns):
+                pointer = _register_pointer(builder, matrix, _plus(builder, start, column), LANES)
                 u = _load(builder, pointer, LANES, align)
-                gradient = _fused(builder, step, u, builder.load(gradients[k]))
-                builder.store(gradient, gradients[k])
+                builder.store(_fused(builder, step, u, builder.load(sums[k])), sums[k])
                 _store(builder, _fused(builder, step, v[k], u), pointer, align)
-        for k, pointer in enumerate(pointers):
-            _store(builder, builder.fadd(v[k], builder.load(gradients[k])), pointer, align)
+        for total, pointer in zip(sums, pointers, strict=True):
+            _store(builder, builder.load(total), pointer, FLOAT_BYTES)
 
 
 def _emit_prefetch_row(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:

@@ -56,6 +56,7 @@ def naive_softmax_pass(  # type: ignore[no-untyped-def]
     `nw2v.kernels.negative_sampling.negative_sampling_pass`, without the negatives.
     """
     rows, scores, steps = workspace.rows, workspace.scores, workspace.steps
+    gradient = workspace.gradient
     words, first, last = workspace.windows
     kept = draw_windows(text, law, key, first_sentence, last_sentence, workspace.windows)
     vocabulary = len(outsides)
@@ -84,6 +85,10 @@ def naive_softmax_pass(  # type: ignore[no-untyped-def]
         for j in range(first[i], last[i]):
             if j != i:
                 steps[words[j]] += rate
-        update_rows(lanes, outsides, rows, steps, vocabulary, centers, center, workspace.gradient)
+        for k in range(len(gradient)):
+            gradient[k] = np.float32(0)
+        update_rows(lanes, outsides, rows, steps, vocabulary, centers, center, gradient)
+        for k in range(len(gradient)):
+            centers[center, k] += gradient[k]
         pairs += m
     return loss, pairs, kept

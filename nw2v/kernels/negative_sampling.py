@@ -9,9 +9,13 @@ window, each with weight a = m K / K':
 
 so that at fixed parameters the expected gradient is that of K negatives of its own for each pair
 (docs/derivations.md). All scores are taken before any update. Rows are updated one by one: the
-second row of a word that stands twice is read as the first update left it. The negatives form a
-pool that outlives the window: one slot is drawn anew at each center, and the rows of the others
-are still in the nearest cache.
+second row of a word that stands twice is read as the first update left it.
+
+The negatives form a pool that outlives the window: one slot is drawn anew at each center. While a
+word is in the pool, its outside vector is a private copy of the thread, in its nearest cache and
+contiguous; what the copy has learnt is added to U when the slot is drawn anew. Frequent words are
+in every thread's pool, and threads that changed the same rows of U at every center would spend
+most of their time taking them from each other.
 """
 
 from __future__ import annotations
@@ -25,12 +29,15 @@ from nw2v.jit.random import _word, random_bits
 from nw2v.jit.rows import (
     LANES,
     ROWS_IN_FLIGHT,
+    aligned_zeros,
     dot_rows,
     logistic_terms,
     prefetch_row,
     update_rows,
 )
 from nw2v.kernels.stream import Windows, draw_windows, windows_for
+
+_NOISE = _word(0x6E6F697365)
 
 LOOK_AHEAD = 2
 """How many centers ahead rows are asked for."""
@@ -66,26 +73,63 @@ def pool_for(window: int, negatives: int, shrink: bool) -> tuple[int, int]:
     return max(SMALLEST_POOL, round(POOL_SHARE * mean_outside_words * negatives)), RENEWED
 
 
+class Pool(NamedTuple):
+    """One thread's negatives: words, copies of their outside vectors, and those as copied."""
+
+    words: np.ndarray  # (K',) int32
+    vectors: np.ndarray  # (K', length) float32
+    origins: np.ndarray  # (K', length) float32
+    slots: np.ndarray  # int32: 0 ... K' - 1, and room to read on
+
+
 class Workspace(NamedTuple):
     """One thread's scratch memory."""
 
     windows: Windows
-    rows: np.ndarray  # int32: the pool's words, then the outside words of the center
-    scores: np.ndarray  # float32: their dot products with the center vector
+    pool: Pool
+    rows: np.ndarray  # int32: the outside words of the center
+    scores: np.ndarray  # float32: dot products with the center vector
     steps: np.ndarray  # float32: learning rate times minus the derivative by each score
-    gradient: np.ndarray  # (length,) float32
+    gradient: np.ndarray  # (length,) float32: the center vector's update
 
 
 def workspace_for(tokens: int, window: int, pool: int, length: int) -> Workspace:
     """Allocate scratch memory for pieces of at most `tokens` tokens, rows of `length` floats."""
-    size = pool + 2 * window + max(ROWS_IN_FLIGHT, LANES)
+    room = max(ROWS_IN_FLIGHT, LANES)
+    size = max(pool, 2 * window) + room
+    slots = np.zeros(pool + room, dtype=np.int32)
+    slots[:pool] = np.arange(pool)
     return Workspace(
         windows_for(tokens),
+        Pool(
+            np.zeros(pool, dtype=np.int32),
+            aligned_zeros(pool, length),
+            aligned_zeros(pool, length),
+            slots,
+        ),
         np.zeros(size, dtype=np.int32),
         np.zeros(size, dtype=np.float32),
         np.zeros(size, dtype=np.float32),
         np.zeros(length, dtype=np.float32),
     )
+
+
+@kernel
+def _take_in(pool, slot, word, outsides):  # type: ignore[no-untyped-def]
+    """Put a word into a slot of the pool."""
+    pool.words[slot] = word
+    for i in range(outsides.shape[1]):
+        value = outsides[word, i]
+        pool.vectors[slot, i] = value
+        pool.origins[slot, i] = value
+
+
+@kernel
+def _give_back(pool, slot, outsides):  # type: ignore[no-untyped-def]
+    """Add what a slot's copy has learnt to U."""
+    word = pool.words[slot]
+    for i in range(outsides.shape[1]):
+        outsides[word, i] += pool.vectors[slot, i] - pool.origins[slot, i]
 
 
 @kernel
@@ -128,44 +172,52 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
         Center words.
     """
     rows, scores, steps = workspace.rows, workspace.scores, workspace.steps
+    pool, gradient = workspace.pool, workspace.gradient
     words, first, last = workspace.windows
     kept = draw_windows(text, law, key, first_sentence, last_sentence, workspace.windows)
-    table, pool = negatives.table, negatives.pool
+    table, size = negatives.table, negatives.pool
     mask = len(table) - 1
-    start = text.offsets[first_sentence]
     # Each piece reads the table from a place of its own.
-    place = np.int64(random_bits(key ^ _word(0x6E6F697365), start) & _word(mask))
-    for slot in range(pool):
-        rows[slot] = table[(place + slot) & mask]
-    place += pool
+    start = text.offsets[first_sentence]
+    place = np.int64(random_bits(key ^ _NOISE, start) & _word(mask))
+    for slot in range(size):
+        _take_in(pool, slot, table[(place + slot) & mask], outsides)
+    place += size
     slot = 0
     loss, pairs = 0.0, 0
     one = np.float32(1)
-    share = negatives.per_pair / pool
+    share = negatives.per_pair / size
     slope = (rates[1] - rates[0]) / max(kept, 1)
     for i in range(kept):
-        center = words[i]
         ahead = i + LOOK_AHEAD
         if ahead < kept:
             prefetch_row(lanes, centers, words[ahead])
             prefetch_row(lanes, outsides, words[min(ahead + law.window, kept - 1)])
         for _ in range(negatives.renewed):
-            rows[slot] = table[place & mask]
+            _give_back(pool, slot, outsides)
+            _take_in(pool, slot, table[place & mask], outsides)
             prefetch_row(lanes, outsides, table[(place + LOOK_AHEAD * negatives.renewed) & mask])
             place += 1
-            slot = slot + 1 if slot + 1 < pool else 0
-        count = pool
+            slot = slot + 1 if slot + 1 < size else 0
+        m = 0
         for j in range(first[i], last[i]):
-            rows[count] = words[j]
-            count += j != i
-        m = count - pool
+            rows[m] = words[j]
+            m += j != i
         if m == 0:
             continue
-        rate = np.float32(rates[0] + slope * i)
-        dot_rows(lanes, outsides, rows, count, centers, center, scores)
-        weight = np.float32(m * share)
-        loss += logistic_terms(lanes, scores, 0, pool, -one, weight, rate, steps)
-        loss += logistic_terms(lanes, scores, pool, m, one, one, rate, steps)
-        update_rows(lanes, outsides, rows, steps, count, centers, center, workspace.gradient)
+        center = words[i]
+        rate, weight = np.float32(rates[0] + slope * i), np.float32(m * share)
+        for k in range(len(gradient)):
+            gradient[k] = np.float32(0)
+        dot_rows(lanes, pool.vectors, pool.slots, size, centers, center, scores)
+        loss += logistic_terms(lanes, scores, 0, size, -one, weight, rate, steps)
+        update_rows(lanes, pool.vectors, pool.slots, steps, size, centers, center, gradient)
+        dot_rows(lanes, outsides, rows, m, centers, center, scores)
+        loss += logistic_terms(lanes, scores, 0, m, one, one, rate, steps)
+        update_rows(lanes, outsides, rows, steps, m, centers, center, gradient)
+        for k in range(len(gradient)):
+            centers[center, k] += gradient[k]
         pairs += m
+    for slot in range(size):
+        _give_back(pool, slot, outsides)
     return loss, pairs, kept

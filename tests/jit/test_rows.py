@@ -90,11 +90,13 @@ def test_update_rows_with_rows_named_twice(dim):
     rows = np.array([3, 5, 3, 9, 3], dtype=np.int32)
     steps = np.array([0.5, -0.25, 0.125, 1.0, -1.0], dtype=np.float32)
     ref_outsides, ref_centers = outsides.copy(), centers.copy()
-    gradient = np.zeros_like(outsides[0])
-    update_rows((), ref_outsides, rows, steps, 5, ref_centers, 7, gradient)
-    compiled_updates(lanes, outsides, rows, steps, 5, centers, 7, gradient)
+    ref_gradient = np.ones_like(outsides[0])
+    comp_gradient = np.ones_like(outsides[0])
+    update_rows((), ref_outsides, rows, steps, 5, ref_centers, 7, ref_gradient)
+    compiled_updates(lanes, outsides, rows, steps, 5, centers, 7, comp_gradient)
     np.testing.assert_allclose(outsides, ref_outsides, atol=1e-6)
-    np.testing.assert_allclose(centers, ref_centers, atol=1e-6)
+    np.testing.assert_allclose(comp_gradient, ref_gradient, atol=1e-6)
+    np.testing.assert_array_equal(centers, ref_centers)
 
 
 @pytest.mark.parametrize("label", [1.0, -1.0])

@@ -1,0 +1,100 @@
+"""Score negative sampling at several learning rates and initial scales, on several texts and seeds.
+
+    python experiments/stream_defaults/study.py --corpus FILE... --similarity men wordsim353 simlex999
+
+Runs that `results.json` holds already are not made again, so a study that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+import nw2v
+from nw2v.evaluation import (
+    evaluate_analogies,
+    evaluate_similarity,
+    load_analogies,
+    load_similarity,
+)
+from nw2v.files import write_atomically
+
+HERE = Path(__file__).parent
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--corpus", nargs="+", default=["docstrings"], help="a name or files")
+    parser.add_argument("--analogies", default="google", help="a name or a file")
+    parser.add_argument("--similarity", nargs="*", default=["wordsim353", "simlex999"])
+    parser.add_argument("--learning-rate", nargs="+", type=float, default=[0.025, 0.05, 0.1, 0.15])
+    parser.add_argument("--initial-scale", nargs="+", type=float, default=[1.0, 8.0])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=HERE)
+    return parser.parse_args(arguments)
+
+
+def scores(model: nw2v.Model, analogies: Any, similarity: list[Any]) -> dict[str, float]:
+    """Hundredths: the accuracy of analogies, Spearman's correlation of similarities, the mean."""
+    found = {analogies.name: 100 * evaluate_analogies(model.vectors, analogies).accuracy}
+    for judged in similarity:
+        found[judged.name] = 100 * evaluate_similarity(model.vectors, judged).spearman
+    return {**found, "mean": statistics.fmean(found.values())}
+
+
+def table(results: dict[str, dict[str, float]]) -> str:
+    """One row a text and setting, the mean over seeds and, behind ±, their standard deviation."""
+    groups: dict[tuple[str, ...], list[dict[str, float]]] = {}
+    for name, found in results.items():
+        groups.setdefault(tuple(name.split(" | ")[:3]), []).append(found)
+    names = list(next(iter(results.values())))
+    lines = [
+        "| text | learning rate | initial scale | seeds | " + " | ".join(names) + " |",
+        "|---|" + "---:|" * (3 + len(names)),
+    ]
+    for group, runs in groups.items():
+        cells = [*group, str(len(runs))]
+        for name in names:
+            values = [run[name] for run in runs]
+            spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+            cells.append(f"{statistics.fmean(values):.1f}{spread}")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str]) -> None:
+    options = parse(arguments)
+    analogies = load_analogies(options.analogies)
+    similarity = [load_similarity(name) for name in options.similarity]
+    stored = options.out / "results.json"
+    results = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
+    for source in options.corpus:
+        corpus = (
+            nw2v.Corpus.from_file(source)
+            if Path(source).exists()
+            else nw2v.Corpus.from_name(source)
+        )
+        grid = itertools.product(options.learning_rate, options.initial_scale)
+        for (rate, scale), seed in itertools.product(grid, range(1, options.seeds + 1)):
+            name = f"{corpus.name} | {rate:g} | {scale:g} | {seed}"
+            if name in results:
+                continue
+            model = nw2v.train(
+                corpus, learning_rate=rate, initial_scale=scale, seed=seed, heldout_fraction=0.0
+            )
+            results[name] = scores(model, analogies, similarity)
+            print(name, {k: round(v, 1) for k, v in results[name].items()}, flush=True)
+            with write_atomically(stored, "w") as file:
+                json.dump(results, file, indent=1)
+    with write_atomically(options.out / "table.md", "w") as file:
+        file.write(table(results))
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
