@@ -1,6 +1,6 @@
 """Score negative sampling at several learning rates and initial scales, on several texts and seeds.
 
-    python experiments/stream_defaults/study.py --corpus FILE... --similarity men wordsim353 simlex999
+    python experiments/stream_defaults/study.py --corpus FILE... --similarity men simlex999
 
 Runs that `results.json` holds already are not made again, so a study that was stopped goes on.
 """

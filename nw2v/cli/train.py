@@ -37,7 +37,7 @@ from nw2v.cli.configuration import (
 from nw2v.cli.scoring import load_sets, score
 from nw2v.cli.settings import read_settings, train_keywords
 from nw2v.cli.summary import summary
-from nw2v.errors import InputError
+from nw2v.errors import InputError, NotAvailableError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,7 +76,7 @@ def run(arguments: Sequence[str]) -> int:
         configs = compose_all(line)
         sweep = is_sweep(line, configs[0])
         if line.trains:
-            _check(line, configs)
+            _check(line, configs, sweep)
     with ExitStack() as stack:
         job = train_job if sweep else _without_hydras_line(train_job, stack)
         stack.enter_context(_command_line("nw2v", [*line.overrides, *line.flags]))
@@ -104,10 +104,14 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _check(line: CommandLine, configs: Sequence[DictConfig]) -> None:
+def _check(line: CommandLine, configs: Sequence[DictConfig], sweep: bool) -> None:
     """Find out what is wrong with the configuration of any job before the first begins."""
     for config in configs:
         settings = read_settings(plain(config))
+        if sweep and settings["tracking.vectors"] == "best":
+            raise NotAvailableError(
+                "tracking.vectors=best in a sweep is not in this version yet: use all or none"
+            )
         check_sources(settings)
         load_sets(settings["evaluation.analogies"], settings["evaluation.similarity"])
     check_output_folder(line, configs[0])

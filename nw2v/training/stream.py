@@ -88,6 +88,8 @@ class StreamTrainer:
 
     def estimated_seconds(self) -> float | None:
         """Time some centers at learning rate zero, which changes no parameter."""
+        if not self._pass.is_slow:
+            return None
         centers, began = 0, time.perf_counter()
         for sentence in range(len(self._text.offsets) - 1):
             centers += self._pass.run(

@@ -22,11 +22,14 @@ class StreamPass(Protocol):
     ----------
     tokens_a_piece : int
         About how long a piece should be: some milliseconds of work.
+    is_slow : bool
+        Whether an estimate of the training time is worth measuring before it begins.
     noise : (V,) float64 array or None
         The distribution that negatives are really drawn from.
     """
 
     tokens_a_piece: int
+    is_slow: bool
     noise: np.ndarray | None
 
     def workspace(self, tokens: int) -> Any:
@@ -42,6 +45,7 @@ class NegativeSamplingPass:
     """Negative sampling with a pool of shared negatives."""
 
     tokens_a_piece = 10_000
+    is_slow = False
 
     def __init__(
         self,
@@ -97,6 +101,7 @@ class NaiveSoftmaxPass:
     """The exact softmax, one a window."""
 
     tokens_a_piece = 200
+    is_slow = True
     noise: np.ndarray | None = None
 
     def __init__(

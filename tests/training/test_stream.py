@@ -86,6 +86,7 @@ def test_an_estimate_changes_no_parameter():
     trainer = stream_trainer(loss="naive_softmax")
     before = trainer.parameters.centers.copy(), trainer.parameters.outsides.copy()
     assert trainer.estimated_seconds() > 0
+    assert stream_trainer(loss="negative_sampling").estimated_seconds() is None
     np.testing.assert_array_equal(trainer.parameters.centers, before[0])
     np.testing.assert_array_equal(trainer.parameters.outsides, before[1])
 
