@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -213,3 +214,11 @@ def test_bad_questions(question):
         AnalogySet("x", {"s": [question]})
     with pytest.raises(InputError, match="has no questions"):
         AnalogySet("x", {"s": []})
+
+
+def test_the_own_set_asks_each_pair_about_ten_others():
+    for section, questions in load_analogies("nw2v").sections.items():
+        asked = Counter(question.a for question in questions)
+        answering = Counter(question.c for question in questions)
+        assert set(asked.values()) == set(answering.values()) == {10}, section
+        assert len({(question.a, question.c) for question in questions}) == len(questions)
