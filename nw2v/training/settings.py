@@ -35,7 +35,7 @@ CONFIGURATION_KEYS = {
 
 STUDIED_DEFAULTS = {
     # (loss, trainer): (learning rate, epochs)
-    ("negative_sampling", "stream"): (0.1, 5),
+    ("negative_sampling", "stream"): (0.05, 5),
     ("naive_softmax", "stream"): (0.1, 1),
 }
 LARGEST_DIM = 10_000
