@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from nw2v.lazy_names import lazy_names
 
 __version__ = "0.1.0"
 
@@ -12,17 +14,15 @@ if TYPE_CHECKING:
     from nw2v.errors import InputError
     from nw2v.vectors import WordVectors
 
-# Public names and the modules that hold them: these import Numba and others, which takes a second,
-# and are only imported when a name is first used.
 _HOMES = {
-    "Corpus": "nw2v.corpus",
-    "InputError": "nw2v.errors",
-    "Interrupted": "nw2v.api",
-    "Model": "nw2v.api",
-    "Tokenizer": "nw2v.corpus",
-    "WordVectors": "nw2v.vectors",
-    "load": "nw2v.api",
-    "train": "nw2v.api",
+    "Corpus": "corpus",
+    "InputError": "errors",
+    "Interrupted": "api",
+    "Model": "api",
+    "Tokenizer": "corpus",
+    "WordVectors": "vectors",
+    "load": "api",
+    "train": "api",
 }
 
 __all__ = [
@@ -38,13 +38,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'nw2v' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -160,7 +160,8 @@ def train(
         Passes over the text. Unset: the studied default of the loss and trainer.
     learning_rate, min_learning_rate : float, optional
         The rate falls in proportion to progress from the first to the second. Unset: the studied
-        default, and 1/250 of the learning rate.
+        default (lowered where many negatives or very few words would make it unstable), and
+        1/250 of the learning rate.
     threads : int, optional
         Unset: all cores that this process may use.
     deterministic : bool
@@ -199,7 +200,7 @@ def train(
     InputError
         If a setting is out of its range or the corpus cannot be trained on.
     DivergenceError
-        If the training loss becomes NaN or infinite (an InputError).
+        If the training loss becomes NaN, infinite or far larger than before (an InputError).
     Interrupted
         If the user interrupts: a KeyboardInterrupt with the model so far.
 
@@ -209,6 +210,13 @@ def train(
     >>> model = nw2v.train(corpus, dim=100, negatives=5)  # doctest: +SKIP
     >>> model.vectors.most_similar("king")  # doctest: +SKIP
     """
+    if not isinstance(corpus, Corpus):
+        raise InputError(
+            f"corpus: expected a nw2v.Corpus, got {type(corpus).__name__}: make one with "
+            "Corpus.from_sentences(lists), Corpus.from_file(path) or Corpus.from_name(name)"
+        )
+    if isinstance(callbacks, Callback) or callbacks is None:
+        raise InputError("callbacks: expected a list of callbacks")
     settings = TrainingSettings(
         loss=loss,
         negatives=negatives,
@@ -230,9 +238,10 @@ def train(
         evaluation_subsample=evaluation_subsample,
         heldout_centers=heldout_centers,
         seed=seed,
-    ).resolved()
+    )
     split = corpus.split(heldout_fraction, split_seed)
     counts = split.vocabulary.counts
+    settings = settings.resolved(counts)
     parameters = Parameters(
         len(split.vocabulary), dim, seed=seed, initial_scale=settings.initial_scale
     )

@@ -169,7 +169,7 @@ def windows(sentences, keep_thresholds, window, shrink, key):
 
 
 def negative_sampling_pass(
-    V, U, sentences, keep_thresholds, window, shrink, key, table, pool, renewed, K, rate
+    V, U, sentences, keep_thresholds, window, shrink, key, table, pool, merged_every, K, rate
 ):
     """Train in place in float64 at a constant rate; return the sum of losses and the pairs.
 
@@ -179,15 +179,19 @@ def negative_sampling_pass(
     place = random_bits(key ^ 0x6E6F697365, 0) & mask
     slots = [[w, U[w].copy(), U[w].copy()] for w in table[(place + np.arange(pool)) & mask]]
     place += pool
-    oldest, loss, pairs = 0, 0.0, 0
-    for c, outside_words in windows(sentences, keep_thresholds, window, shrink, key):
-        for _ in range(renewed):
-            w, private, origin = slots[oldest]
-            U[w] += private - origin
-            w = table[place & mask]
-            slots[oldest] = [w, U[w].copy(), U[w].copy()]
-            place += 1
-            oldest = (oldest + 1) % pool
+    loss, pairs = 0.0, 0
+    for i, (c, outside_words) in enumerate(
+        windows(sentences, keep_thresholds, window, shrink, key)
+    ):
+        w, private, origin = slots[i % pool]
+        U[w] += private - origin
+        w = table[(place + i) & mask]
+        slots[i % pool] = [w, U[w].copy(), U[w].copy()]
+        if (i + 1) % merged_every == 0:
+            for slot in slots:
+                w, private, origin = slot
+                U[w] += private - origin
+                slot[1:] = U[w].copy(), U[w].copy()
         m, v = len(outside_words), V[c].copy()
         # (row of the outside vector, label, weight); a word named twice shares its row.
         targets = [(private, -1, m * K / pool) for _, private, _ in slots if m]

@@ -129,3 +129,23 @@ def test_importing_nw2v_imports_nothing_heavy():
     code = f"import sys, nw2v; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("wrong", [None, "text.txt", [["a", "b"]]])
+def test_what_is_no_corpus_is_refused_with_advice(wrong):
+    with pytest.raises(nw2v.InputError, match=r"Corpus\.from_sentences"):
+        nw2v.train(wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, Callback()])
+def test_callbacks_are_a_list(corpus, wrong):
+    with pytest.raises(nw2v.InputError, match="list of callbacks"):
+        nw2v.train(corpus, callbacks=wrong)
+
+
+@pytest.mark.parametrize("words", [2, 10])
+def test_the_defaults_train_on_toy_vocabularies(words):
+    generator = np.random.default_rng(0)
+    sentences = [[f"w{w}" for w in generator.integers(0, words, 20)] for _ in range(500)]
+    model = nw2v.train(nw2v.Corpus.from_sentences(sentences), threads=2)
+    assert np.isfinite(model.center_vectors).all()

@@ -16,19 +16,20 @@ from nw2v.jit.compile import COMPILED, exact_kernel
 
 # Without compilation the same arithmetic runs on Python's integers, which do not overflow (NumPy's
 # unsigned scalars would warn): hence the masks.
-_word: Any = np.uint64 if COMPILED else int
-_MASK = _word(0xFFFFFFFFFFFFFFFF)
-_GOLDEN_GAMMA = _word(0x9E3779B97F4A7C15)
-_MIX_1 = _word(0xBF58476D1CE4E5B9)
-_MIX_2 = _word(0x94D049BB133111EB)
-_30, _27, _31 = _word(30), _word(27), _word(31)
-_ONE = _word(1)
+word64: Any = np.uint64 if COMPILED else int
+"""Makes the 64-bit words of random numbers: `numpy.uint64`, or `int` without compilation."""
+_MASK = word64(0xFFFFFFFFFFFFFFFF)
+_GOLDEN_GAMMA = word64(0x9E3779B97F4A7C15)
+_MIX_1 = word64(0xBF58476D1CE4E5B9)
+_MIX_2 = word64(0x94D049BB133111EB)
+_30, _27, _31 = word64(30), word64(27), word64(31)
+_ONE = word64(1)
 
 
 @exact_kernel
 def random_bits(key, counter):  # type: ignore[no-untyped-def]
     """Draw 64 random bits: number `counter` of stream `key`, both uint64."""
-    z = (_word(key) + (_word(counter) + _ONE) * _GOLDEN_GAMMA) & _MASK
+    z = (word64(key) + (word64(counter) + _ONE) * _GOLDEN_GAMMA) & _MASK
     z = ((z ^ (z >> _30)) * _MIX_1) & _MASK
     z = ((z ^ (z >> _27)) * _MIX_2) & _MASK
     return z ^ (z >> _31)
@@ -49,3 +50,17 @@ def stream_key(*parts: int | str) -> np.uint64:
     """
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
     return np.uint64(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()))
+
+
+def raw_words(key: np.uint64, count: int) -> np.ndarray:
+    """Draw the first `count` words of the Philox stream `key`, (count,) uint64.
+
+    The words of a bit generator are the same in every version of NumPy; what its samplers
+    (`shuffle`, `random`) make of them may change.
+    """
+    return np.random.Philox(key=int(key)).random_raw(count)
+
+
+def random_order(key: np.uint64, count: int) -> np.ndarray:
+    """Draw an order of 0 ... count - 1, each as likely as any other: (count,) int64."""
+    return np.argsort(raw_words(key, count))

@@ -30,6 +30,10 @@ from nw2v.jit.compile import FAST_MATH
 FLOAT_BYTES = 4
 ROWS_IN_FLIGHT = 4
 
+# exp is taken as 0 below this: 9e-27, far below what a float32 beside it can show, and far above
+# the numbers (subnormal, below 1e-38) that CPUs multiply a hundred times more slowly.
+SMALLEST_EXPONENT = -60.0
+
 # A row longer than this is left to the portable path: the code below is unrolled over a row.
 LONGEST_ROW = 1024
 
@@ -60,7 +64,7 @@ def row_layout(dim: int, *, portable: bool = False) -> tuple[tuple[int, ...], in
     lanes : tuple of int
         The first argument of every primitive; empty for the portable path.
     length : int
-        Floats a row is padded to, a multiple of a cache line where registers are used.
+        Floats a row is padded to: whole registers, where registers are used.
     """
     if portable or LANES == 0 or dim > LONGEST_ROW:
         return (), dim
@@ -69,7 +73,7 @@ def row_layout(dim: int, *, portable: bool = False) -> tuple[tuple[int, ...], in
 
 
 def aligned_zeros(rows: int, length: int) -> np.ndarray:
-    """Allocate a float32 matrix of zeros whose rows start at a cache line where they can."""
+    """Allocate a float32 matrix of zeros that starts at a cache line, as register loads need."""
     line = 64
     buffer = np.zeros(rows * length * FLOAT_BYTES + line, dtype=np.uint8)
     start = -buffer.ctypes.data % line
@@ -95,18 +99,19 @@ def dot_rows(lanes, matrix, rows, count, centers, center, scores):  # type: igno
         scores[r] = total
 
 
-def logistic_terms(lanes, scores, start, count, label, weight, rate, steps):  # type: ignore[no-untyped-def]
+def logistic_terms(lanes, scores, count, label, weight, rate, steps):  # type: ignore[no-untyped-def]
     """Turn scores x into the loss of their logistic terms and the steps that lower it.
 
     With y = label * x and label = +1 for an outside word, -1 for a negative:
     ``steps[r] = rate * weight * label * sigma(-y)``; returns the sum of
-    ``weight * -log sigma(y)``, for r in start ... start + count - 1.
+    ``weight * -log sigma(y)``, for r < count. `scores` and `steps` must have room up to `count`
+    rounded up to a multiple of `LANES`.
     """
     loss = np.float32(0)
     one = np.float32(1)
-    for r in range(start, start + count):
+    for r in range(count):
         y = label * scores[r]
-        e = np.float32(math.exp(-abs(y)))
+        e = np.float32(0) if abs(y) > -SMALLEST_EXPONENT else np.float32(math.exp(-abs(y)))
         upper = one / (one + e)
         lower = e * upper
         steps[r] = rate * weight * label * (lower if y >= 0 else upper)
@@ -122,7 +127,8 @@ def exponentials(lanes, scores, count, shift):  # type: ignore[no-untyped-def]
     """
     total: Any = 0.0
     for r in range(count):
-        value = np.float32(math.exp(scores[r] - shift))
+        x = scores[r] - shift
+        value = np.float32(0) if x < SMALLEST_EXPONENT else np.float32(math.exp(x))
         scores[r] = value
         total += value
     return total
@@ -294,18 +300,17 @@ _EXP_COEFFICIENTS = (
 )
 # 2^23 * 1.5 + 127: adding it leaves n + 127, the exponent's bits of 2^n, in the lowest bits.
 _ROUNDING = 12582912.0 + 127.0
-_SMALLEST_EXPONENT = -87.0
 
 
 def _emit_exp(builder: ir.IRBuilder, a: ir.Value) -> ir.Value:
-    """exp(a) for a <= 0, lane by lane; exp(-87) = 1.6e-38 below -87; NaN stays NaN."""
+    """exp(a) for a <= 0, lane by lane; 0 below `SMALLEST_EXPONENT`; NaN stays NaN."""
     lanes = a.type.count
 
     def constant(value: float) -> ir.Constant:
         return _constant(value, lanes)
 
-    too_small = builder.fcmp_ordered("<", a, constant(_SMALLEST_EXPONENT))
-    a = builder.select(too_small, constant(_SMALLEST_EXPONENT), a)
+    too_small = builder.fcmp_ordered("<", a, constant(SMALLEST_EXPONENT))
+    a = builder.select(too_small, constant(SMALLEST_EXPONENT), a)
     shifted = _fused(builder, a, constant(1.0 / math.log(2.0)), constant(_ROUNDING))
     n = builder.fsub(shifted, constant(_ROUNDING))
     r = _fused(builder, n, constant(-0.693359375), a)
@@ -316,7 +321,8 @@ def _emit_exp(builder: ir.IRBuilder, a: ir.Value) -> ir.Value:
     value = _fused(builder, polynomial, builder.fmul(r, r), builder.fadd(r, constant(1.0)))
     integers = ir.VectorType(_INT, lanes)
     power = builder.shl(builder.bitcast(shifted, integers), ir.Constant(integers, [23] * lanes))
-    return builder.fmul(value, builder.bitcast(power, _vector(lanes)))
+    value = builder.fmul(value, builder.bitcast(power, _vector(lanes)))
+    return builder.select(too_small, constant(0.0), value)
 
 
 def _emit_log1p(builder: ir.IRBuilder, z: ir.Value) -> ir.Value:
@@ -335,7 +341,7 @@ def _emit_log1p(builder: ir.IRBuilder, z: ir.Value) -> ir.Value:
 def _emit_logistic_terms(
     builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]
 ) -> ir.Value:
-    scores, start, count, label, weight, rate, steps = arguments
+    scores, count, label, weight, rate, steps = arguments
     zero, one, two = (_constant(x, LANES) for x in (0.0, 1.0, 2.0))
     labels = _splat(builder, label, LANES)
     weights = _splat(builder, weight, LANES)
@@ -349,9 +355,8 @@ def _emit_logistic_terms(
     with cgutils.for_range_slice(
         builder, ir.Constant(_WORD, 0), count, ir.Constant(_WORD, LANES)
     ) as (r, _):
-        offset = builder.add(start, r)
         inside = _lanes_below(builder, builder.sub(count, r))
-        x = _load(builder, _register_pointer(builder, scores, offset, LANES), LANES, FLOAT_BYTES)
+        x = _load(builder, _register_pointer(builder, scores, r, LANES), LANES, FLOAT_BYTES)
         y = builder.select(inside, builder.fmul(labels, x), zero)
         e = _emit_exp(builder, builder.fneg(builder.call(absolute, [y])))
         e_1, e_2 = builder.fadd(e, one), builder.fadd(e, two)
@@ -362,7 +367,7 @@ def _emit_logistic_terms(
         _store(
             builder,
             builder.fmul(step, sigma),
-            _register_pointer(builder, steps, offset, LANES),
+            _register_pointer(builder, steps, r, LANES),
             FLOAT_BYTES,
         )
         linear = builder.select(positive, zero, builder.fneg(y))
@@ -485,7 +490,7 @@ def _compiled(
 
 
 _dot_rows = _compiled(_emit_dot_rows, "aaiaia", types.void)
-_logistic_terms = _compiled(_emit_logistic_terms, "aiifffa", types.float32)
+_logistic_terms = _compiled(_emit_logistic_terms, "aifffa", types.float32)
 _exponentials = _compiled(_emit_exponentials, "aif", types.float64)
 _update_rows = _compiled(_emit_update_rows, "aaaiaia", types.void)
 _prefetch_row = _compiled(_emit_prefetch_row, "ai", types.void)
@@ -502,9 +507,9 @@ def _choose_dot_rows(lanes, matrix, rows, count, centers, center, scores):  # ty
 
 
 @overload(logistic_terms, jit_options=_INLINED)
-def _choose_logistic_terms(lanes, scores, start, count, label, weight, rate, steps):  # type: ignore[no-untyped-def]
-    def compiled(lanes, scores, start, count, label, weight, rate, steps):  # type: ignore[no-untyped-def]
-        return _logistic_terms(lanes, scores, start, count, label, weight, rate, steps)
+def _choose_logistic_terms(lanes, scores, count, label, weight, rate, steps):  # type: ignore[no-untyped-def]
+    def compiled(lanes, scores, count, label, weight, rate, steps):  # type: ignore[no-untyped-def]
+        return _logistic_terms(lanes, scores, count, label, weight, rate, steps)
 
     return compiled if len(lanes) else logistic_terms
 

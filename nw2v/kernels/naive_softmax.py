@@ -48,9 +48,9 @@ def workspace_for(tokens: int, vocabulary: int, length: int) -> Workspace:
 
 @kernel
 def naive_softmax_pass(  # type: ignore[no-untyped-def]
-    lanes, centers, outsides, text, law, key, rates, first_sentence, last_sentence, workspace
+    lanes, centers, outsides, text, law, piece, workspace
 ):
-    """Train on the sentences from `first_sentence` to `last_sentence`, exclusive.
+    """Train on one piece of a text.
 
     Parameters and results are those of
     `nw2v.kernels.negative_sampling.negative_sampling_pass`, without the negatives.
@@ -58,10 +58,12 @@ def naive_softmax_pass(  # type: ignore[no-untyped-def]
     rows, scores, steps = workspace.rows, workspace.scores, workspace.steps
     gradient = workspace.gradient
     words, first, last = workspace.windows
-    kept = draw_windows(text, law, key, first_sentence, last_sentence, workspace.windows)
+    kept = draw_windows(
+        text, law, piece.key, piece.first_sentence, piece.last_sentence, workspace.windows
+    )
     vocabulary = len(outsides)
     loss, pairs = 0.0, 0
-    slope = (rates[1] - rates[0]) / max(kept, 1)
+    slope = (piece.last_rate - piece.first_rate) / max(kept, 1)
     for i in range(kept):
         m = last[i] - first[i] - 1
         if m == 0:
@@ -74,11 +76,10 @@ def naive_softmax_pass(  # type: ignore[no-untyped-def]
                 outside_scores += np.float64(scores[words[j]])
         largest = scores[0]
         for w in range(1, vocabulary):
-            # Written so that a NaN stays: every comparison with it is false.
-            largest = largest if scores[w] <= largest else scores[w]
+            largest = max(largest, scores[w])
         total = exponentials(lanes, scores, vocabulary, largest)
         loss += m * (np.float64(largest) + math.log(total)) - outside_scores
-        rate = np.float32(rates[0] + slope * i)
+        rate = np.float32(piece.first_rate + slope * i)
         scale = np.float32(-rate * m / total)
         for w in range(vocabulary):
             steps[w] = scale * scores[w]

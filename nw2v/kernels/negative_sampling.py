@@ -13,9 +13,10 @@ second row of a word that stands twice is read as the first update left it.
 
 The negatives form a pool that outlives the window: one slot is drawn anew at each center. While a
 word is in the pool, its outside vector is a private copy of the thread, in its nearest cache and
-contiguous; what the copy has learnt is added to U when the slot is drawn anew. Frequent words are
-in every thread's pool, and threads that changed the same rows of U at every center would spend
-most of their time taking them from each other.
+contiguous. Frequent words are in every thread's pool, and threads that changed the same rows of U
+at every center would spend most of their time taking them from each other. What the copies have
+learnt is added to U when their slot is drawn anew, and for all of them every few centers, before
+they can drift from what the rest of the model does to the same rows.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nw2v.jit.compile import kernel
-from nw2v.jit.random import _word, random_bits
+from nw2v.jit.random import random_bits, word64
 from nw2v.jit.rows import (
     LANES,
     ROWS_IN_FLIGHT,
@@ -37,7 +38,7 @@ from nw2v.jit.rows import (
 )
 from nw2v.kernels.stream import Windows, draw_windows, windows_for
 
-_NOISE = _word(0x6E6F697365)
+_NOISE = word64(0x6E6F697365)
 
 LOOK_AHEAD = 2
 """How many centers ahead rows are asked for."""
@@ -45,32 +46,56 @@ LOOK_AHEAD = 2
 POOL_SHARE = 1.6
 """Slots of the pool for each negative that the average window stands for."""
 SMALLEST_POOL = 8
-RENEWED = 1
-"""Slots of the pool that are drawn anew at each center."""
+LARGEST_POOL = 4096
+LARGEST_DRIFT = 0.5
+"""How far a word's copies may be pushed, in steps of a full negative, before they are merged."""
 
 
 class Negatives(NamedTuple):
-    """The pool of shared negative samples."""
+    """The shared negative samples."""
 
     table: np.ndarray  # (power of two,) int32, the noise distribution, shuffled
     pool: int  # K', slots
-    renewed: int  # slots drawn anew at each center
+    merged_every: int  # centers between two merges of all copies into U
     per_pair: float  # K, negatives a pair that the pool stands for
 
 
-def pool_for(window: int, negatives: int, shrink: bool) -> tuple[int, int]:
-    """Choose the size of the pool and how many of its slots are drawn anew at each center.
+def pool_size(mean_negatives: int) -> int:
+    """Choose K', the slots of the pool.
 
-    The pool grows with the window and K, so that the weight m K / K' of a negative stays near
-    that of an outside word: a large weight times a large learning rate is unstable, since while
-    a slot lives, the parameters and the pool become correlated.
+    It grows with m K, the negatives that the average window stands for, so that the weight
+    m K / K' of one stays below that of an outside word, up to `LARGEST_POOL`.
+    """
+    return min(max(SMALLEST_POOL, round(POOL_SHARE * mean_negatives)), LARGEST_POOL)
+
+
+def merging_interval(
+    learning_rate: float, mean_negatives: float, largest_probability: float, threads: int
+) -> int:
+    """Choose how many centers may pass until all copies are merged into U.
+
+    A word of noise probability P is a negative m K P times a center. Until its copies are merged,
+    neither they nor the copies of other threads see each other's steps, nor those that the word
+    takes as an outside word: T centers of `threads` threads push it by up to rate m K P T threads
+    too far. This keeps that below `LARGEST_DRIFT` for the most frequent word.
+
+    Parameters
+    ----------
+    learning_rate : float
+        The highest of the run.
+    mean_negatives : float
+        m K, negatives that the average window stands for.
+    largest_probability : float
+        Of the noise distribution.
+    threads : int
 
     Returns
     -------
-    pool, renewed : int
+    int
+        At least 1.
     """
-    mean_outside_words = window + 1 if shrink else 2 * window
-    return max(SMALLEST_POOL, round(POOL_SHARE * mean_outside_words * negatives)), RENEWED
+    drift = learning_rate * mean_negatives * largest_probability * threads
+    return int(min(max(1.0, LARGEST_DRIFT / drift), 1e6))
 
 
 class Pool(NamedTuple):
@@ -133,20 +158,21 @@ def _give_back(pool, slot, outsides):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _merge(pool, slot, outsides):  # type: ignore[no-untyped-def]
+    """Add what a slot's copy has learnt to U, and copy the result back."""
+    word = pool.words[slot]
+    for i in range(outsides.shape[1]):
+        value = outsides[word, i] + (pool.vectors[slot, i] - pool.origins[slot, i])
+        outsides[word, i] = value
+        pool.vectors[slot, i] = value
+        pool.origins[slot, i] = value
+
+
+@kernel
 def negative_sampling_pass(  # type: ignore[no-untyped-def]
-    lanes,
-    centers,
-    outsides,
-    text,
-    law,
-    negatives,
-    key,
-    rates,
-    first_sentence,
-    last_sentence,
-    workspace,
+    lanes, centers, outsides, text, law, negatives, piece, workspace
 ):
-    """Train on the sentences from `first_sentence` to `last_sentence`, exclusive.
+    """Train on one piece of a text.
 
     Parameters
     ----------
@@ -157,10 +183,7 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
     text : Text
     law : WindowLaw
     negatives : Negatives
-    key : uint64
-        The stream of random numbers of this pass.
-    rates : (float, float)
-        Learning rate at the first and after the last token of the piece.
+    piece : Piece
     workspace : Workspace
 
     Returns
@@ -174,31 +197,37 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
     rows, scores, steps = workspace.rows, workspace.scores, workspace.steps
     pool, gradient = workspace.pool, workspace.gradient
     words, first, last = workspace.windows
-    kept = draw_windows(text, law, key, first_sentence, last_sentence, workspace.windows)
+    kept = draw_windows(
+        text, law, piece.key, piece.first_sentence, piece.last_sentence, workspace.windows
+    )
     table, size = negatives.table, negatives.pool
     mask = len(table) - 1
     # Each piece reads the table from a place of its own.
-    start = text.offsets[first_sentence]
-    place = np.int64(random_bits(key ^ _NOISE, start) & _word(mask))
+    start = text.offsets[piece.first_sentence]
+    place = np.int64(random_bits(piece.key ^ _NOISE, start) & word64(mask))
     for slot in range(size):
         _take_in(pool, slot, table[(place + slot) & mask], outsides)
     place += size
-    slot = 0
+    slot, since_merge = 0, 0
     loss, pairs = 0.0, 0
     one = np.float32(1)
     share = negatives.per_pair / size
-    slope = (rates[1] - rates[0]) / max(kept, 1)
+    slope = (piece.last_rate - piece.first_rate) / max(kept, 1)
     for i in range(kept):
         ahead = i + LOOK_AHEAD
         if ahead < kept:
             prefetch_row(lanes, centers, words[ahead])
             prefetch_row(lanes, outsides, words[min(ahead + law.window, kept - 1)])
-        for _ in range(negatives.renewed):
-            _give_back(pool, slot, outsides)
-            _take_in(pool, slot, table[place & mask], outsides)
-            prefetch_row(lanes, outsides, table[(place + LOOK_AHEAD * negatives.renewed) & mask])
-            place += 1
-            slot = slot + 1 if slot + 1 < size else 0
+        _give_back(pool, slot, outsides)
+        _take_in(pool, slot, table[place & mask], outsides)
+        prefetch_row(lanes, outsides, table[(place + LOOK_AHEAD) & mask])
+        place += 1
+        slot = slot + 1 if slot + 1 < size else 0
+        since_merge += 1
+        if since_merge == negatives.merged_every:
+            for k in range(size):
+                _merge(pool, k, outsides)
+            since_merge = 0
         m = 0
         for j in range(first[i], last[i]):
             rows[m] = words[j]
@@ -206,14 +235,14 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
         if m == 0:
             continue
         center = words[i]
-        rate, weight = np.float32(rates[0] + slope * i), np.float32(m * share)
+        rate, weight = np.float32(piece.first_rate + slope * i), np.float32(m * share)
         for k in range(len(gradient)):
             gradient[k] = np.float32(0)
         dot_rows(lanes, pool.vectors, pool.slots, size, centers, center, scores)
-        loss += logistic_terms(lanes, scores, 0, size, -one, weight, rate, steps)
+        loss += logistic_terms(lanes, scores, size, -one, weight, rate, steps)
         update_rows(lanes, pool.vectors, pool.slots, steps, size, centers, center, gradient)
         dot_rows(lanes, outsides, rows, m, centers, center, scores)
-        loss += logistic_terms(lanes, scores, 0, m, one, one, rate, steps)
+        loss += logistic_terms(lanes, scores, m, one, one, rate, steps)
         update_rows(lanes, outsides, rows, steps, m, centers, center, gradient)
         for k in range(len(gradient)):
             centers[center, k] += gradient[k]

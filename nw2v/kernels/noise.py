@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nw2v.errors import InputError
-from nw2v.jit.random import stream_key
+from nw2v.jit.random import random_order, stream_key
 
 SMALLEST_TABLE = 1 << 20
 ENTRIES_A_WORD = 16
@@ -23,22 +23,25 @@ def noise_counts(distribution: np.ndarray) -> np.ndarray:
     -------
     (V,) int64 array
         Entries of each word, at least one, summing to a power of two: 2^20 or the first that is
-        at least 16 V. Entries beyond the first are given by largest remainder.
+        at least 16 V. What proportion leaves over is given by largest remainder.
     """
     words = len(distribution)
     size = SMALLEST_TABLE
     while size < ENTRIES_A_WORD * words:
         size *= 2
-    exact = np.asarray(distribution, dtype=np.float64) * (size - words)
-    if not np.isfinite(exact).all():
+    shares = np.asarray(distribution, dtype=np.float64)
+    if not np.isfinite(shares).all():
         raise InputError("the noise distribution is not finite: lower loss.noise_exponent")
+    # Words whose share is below one entry get one; the others divide the rest in proportion.
+    rare = np.zeros(words, dtype=bool)
+    scale = size / shares.sum()
+    while (more := ~rare & (shares * scale < 1)).any():
+        rare |= more
+        scale = (size - rare.sum()) / shares[~rare].sum()
+    exact = np.where(rare, 1.0, shares * scale)
     entries = np.floor(exact).astype(np.int64)
-    missing = size - words - int(entries.sum())
     # A stable sort: words with equal remainders are served in the order of their ids.
-    largest = np.argsort(-(exact - entries), kind="stable")[: max(missing, 0)]
-    entries[largest] += 1
-    entries += 1
-    entries[0] += size - int(entries.sum())
+    entries[np.argsort(entries - exact, kind="stable")[: size - int(entries.sum())]] += 1
     return entries
 
 
@@ -60,8 +63,7 @@ def noise_table(entries: np.ndarray, seed: int) -> np.ndarray:
     (size,) int32 array
     """
     table = np.repeat(np.arange(len(entries), dtype=np.int32), entries)
-    np.random.Generator(np.random.Philox(int(stream_key(seed, "noise table")))).shuffle(table)
-    return table
+    return table[random_order(stream_key(seed, "noise table"), len(table))]
 
 
 def noise_probabilities(entries: np.ndarray) -> np.ndarray:

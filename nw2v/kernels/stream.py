@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from nw2v.jit.compile import exact_kernel
-from nw2v.jit.random import _word, random_bits
+from nw2v.jit.random import random_bits, word64
 
-_LOW_HALF = _word(0xFFFFFFFF)
-_32 = _word(32)
+_LOW_HALF = word64(0xFFFFFFFF)
+_32 = word64(32)
 CERTAIN = 1 << 32
 """`keep_thresholds` entry of a word that is always kept."""
 
@@ -34,6 +34,16 @@ class WindowLaw(NamedTuple):
     keep_thresholds: np.ndarray  # (V,) int64, probability of keeping a token times 2^32
     window: int
     shrink: bool
+
+
+class Piece(NamedTuple):
+    """A piece of a text in one pass of training: one call of a kernel."""
+
+    first_sentence: int
+    last_sentence: int  # exclusive
+    key: np.uint64  # the pass's stream of random numbers
+    first_rate: float  # learning rate before the first token
+    last_rate: float  # and after the last
 
 
 class Windows(NamedTuple):
@@ -108,7 +118,7 @@ def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # typ
             word = text.tokens[position]
             windows.words[kept] = word
             if law.shrink:
-                reach = 1 + np.int64(((bits & _LOW_HALF) * _word(law.window)) >> _32)
+                reach = 1 + np.int64(((bits & _LOW_HALF) * word64(law.window)) >> _32)
             else:
                 reach = law.window
             windows.first[kept] = max(start, kept - reach)

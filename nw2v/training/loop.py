@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,9 +11,14 @@ from nw2v.errors import InputError
 from nw2v.training.callbacks import Callback, Report, TrainingStart
 from nw2v.training.trainer import Progress, Trainer
 
+_log = logging.getLogger(__name__)
+
+MOST_TIMES_INITIAL_LOSS = 3.0
+"""A loss so many times that of vectors that know nothing is taken as divergence."""
+
 
 class DivergenceError(InputError):
-    """The training loss became NaN or infinite."""
+    """The training loss became NaN, infinite, or far larger than before training."""
 
 
 class _Run:
@@ -52,11 +58,13 @@ class _Run:
         report = self.report(metrics)
         for callback in self.callbacks:
             callback.step(report)
-        if not math.isfinite(progress.loss):
+        mean = progress.loss / max(progress.pairs, 1)
+        if not mean <= MOST_TIMES_INITIAL_LOSS * self.trainer.initial_loss:
             raise DivergenceError(
-                f"the training loss became {progress.loss} within the {progress.tokens:,} tokens "
-                f"before step {progress.step:,}: the learning rate is most likely too high "
-                f"(trainer.learning_rate, {progress.learning_rate:.3g} at this step); lower it"
+                f"the training loss became {mean:.4g} a pair within the {progress.tokens:,} tokens "
+                f"before step {progress.step:,} ({self.trainer.initial_loss:.4g} before training): "
+                "the learning rate is most likely too high (trainer.learning_rate, "
+                f"{progress.learning_rate:.3g} at this step); lower it"
             )
 
 
@@ -86,19 +94,27 @@ def fit(
     Raises
     ------
     DivergenceError
-        If the training loss becomes NaN or infinite.
+        If the training loss becomes NaN or infinite, or far larger than before training.
     KeyboardInterrupt
         If the user interrupts; the parameters hold what was learnt so far.
     """
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise InputError(
+                f"callbacks: {callback!r} is not an instance of nw2v.training.Callback"
+            )
     run = _Run(trainer, callbacks)
     if history is not None:
         run.history = history
+    # Those that have been told of the start, and not yet of the end.
+    told: list[Callback] = []
     try:
         trainer.prepare()
         estimate = trainer.estimated_seconds()
         known = dict(facts) if estimate is None else {**facts, "estimated_seconds": estimate}
         start = TrainingStart(trainer.total_steps, settings, known, trainer.parameters)
         for callback in callbacks:
+            told.append(callback)
             callback.started(start)
         for epoch in range(trainer.epochs + 1):
             if epoch:
@@ -108,8 +124,12 @@ def fit(
             for callback in callbacks:
                 callback.epoch(report)
         for callback in callbacks:
+            told.remove(callback)
             callback.finished(report)
     except BaseException as error:
-        for callback in callbacks:
-            callback.failed(error)
+        for callback in told:
+            try:
+                callback.failed(error)
+            except Exception:
+                _log.exception("a callback failed while it was told of a failure")
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nw2v.jit.random import stream_key
+from nw2v.jit.random import raw_words, stream_key
 from nw2v.jit.rows import aligned_zeros, row_layout
 
 
@@ -35,19 +35,21 @@ class Parameters:
         vocabulary_size: int,
         dim: int,
         *,
-        seed: int = 1,
-        initial_scale: float = 1.0,
+        seed: int,
+        initial_scale: float,
         portable: bool = False,
     ) -> None:
         self.dim = dim
         self.lanes, length = row_layout(dim, portable=portable)
         self.centers = aligned_zeros(vocabulary_size, length)
         self.outsides = aligned_zeros(vocabulary_size, length)
-        generator = np.random.Generator(np.random.Philox(int(stream_key(seed, "initial vectors"))))
         block = max(1, (1 << 20) // dim)
         for first in range(0, vocabulary_size, block):
             rows = self.center_vectors[first : first + block]
-            rows[:] = generator.random(rows.shape, dtype=np.float32)
+            words = raw_words(stream_key(seed, "initial vectors", first), rows.size)
+            # The top 24 bits: a float32 holds no more.
+            rows[:] = (words >> np.uint64(40)).astype(np.float32).reshape(rows.shape)
+            rows *= np.float32(2.0**-24)
             rows -= np.float32(0.5)
             rows *= np.float32(initial_scale / dim)
 

@@ -7,6 +7,8 @@ import os
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from nw2v.errors import InputError, NotAvailableError
 
 CONFIGURATION_KEYS = {
@@ -38,6 +40,8 @@ STUDIED_DEFAULTS = {
     ("negative_sampling", "stream"): (0.05, 5),
     ("naive_softmax", "stream"): (0.1, 1),
 }
+LARGEST_STEP = 0.5
+"""Default learning rate times the times that a word may be a negative of one center."""
 LARGEST_DIM = 10_000
 LARGEST_WINDOW = 10_000
 LARGEST_NEGATIVES = 10_000
@@ -109,14 +113,23 @@ class TrainingSettings:
                 f"trainer.learning_rate={resolved.learning_rate:g}: lower it or leave it unset"
             )
 
-    def resolved(self) -> TrainingSettings:
+    def resolved(self, counts: np.ndarray | None = None) -> TrainingSettings:
         """Fill in the studied defaults of this loss and trainer, and the number of cores.
 
         An unset min_learning_rate becomes learning_rate / 250, the ratio of word2vec and gensim.
+
+        Parameters
+        ----------
+        counts : (V,) integer array, optional
+            Occurrences of each word. Where negative sampling pushes the most frequent one so hard
+            that the studied learning rate would overshoot (many negatives, or very few words),
+            an unset learning_rate becomes lower.
         """
         learning_rate, epochs = STUDIED_DEFAULTS[self.loss, self.trainer]
         if self.learning_rate is not None:
             learning_rate = self.learning_rate
+        elif counts is not None and self.loss == "negative_sampling":
+            learning_rate = min(learning_rate, LARGEST_STEP / self._largest_load(counts))
         values: dict[str, Any] = {"learning_rate": learning_rate}
         if self.epochs is None:
             values["epochs"] = epochs
@@ -128,9 +141,20 @@ class TrainingSettings:
             return self
         return replace(self, **values)
 
+    def _largest_load(self, counts: np.ndarray) -> float:
+        """How many times a center the most frequent word is a negative, on average."""
+        noise = np.asarray(counts, dtype=np.float64) ** self.noise_exponent
+        outside_words = mean_outside_words(self.window, self.shrink_window)
+        return outside_words * self.negatives * float(noise.max() / noise.sum())
+
     def as_dict(self) -> dict[str, Any]:
         """Give all settings by keyword."""
         return asdict(self)
+
+
+def mean_outside_words(window: int, shrink: bool) -> int:
+    """Give the mean number of outside words of a center that no sentence end cuts off."""
+    return window + 1 if shrink else 2 * window
 
 
 def available_cores() -> int:

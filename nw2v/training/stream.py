@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from nw2v.corpus import EncodedText
-from nw2v.jit.random import stream_key
-from nw2v.kernels.stream import Text, keep_probabilities, window_law
+from nw2v.jit.random import random_order, stream_key
+from nw2v.kernels.stream import Piece, Text, keep_probabilities, window_law
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream_passes import STREAM_PASSES
@@ -74,8 +74,11 @@ class StreamTrainer:
             subsample=settings.subsample,
             shrink=settings.shrink_window,
         )
-        self._pass = STREAM_PASSES[settings.loss](parameters, self._text, law, counts, settings)
+        self._pass = STREAM_PASSES[settings.loss](
+            parameters, self._text, law, counts, settings, self.threads
+        )
         self.noise = self._pass.noise
+        self.initial_loss = self._pass.initial_loss
         self._centers_an_epoch = float(counts @ keep_probabilities(counts, settings.subsample))
         self._bounds = _cut_at_sentence_ends(self._text.offsets, self._pass.tokens_a_piece)
         self._workspaces: list[Any] = []
@@ -83,8 +86,9 @@ class StreamTrainer:
     def prepare(self) -> None:
         """Compile the kernel and allocate the threads' workspaces."""
         longest = int(np.diff(self._text.offsets[self._bounds]).max())
-        self._workspaces = [self._pass.workspace(longest) for _ in range(self.threads)]
-        self._pass.run(stream_key(0), (0.0, 0.0), 0, 0, self._workspaces[0])
+        threads = min(self.threads, len(self._bounds) - 1)
+        self._workspaces = [self._pass.workspace(longest) for _ in range(threads)]
+        self._pass.run(Piece(0, 0, stream_key(0), 0.0, 0.0), self._workspaces[0])
 
     def estimated_seconds(self) -> float | None:
         """Time some centers at learning rate zero, which changes no parameter."""
@@ -92,35 +96,29 @@ class StreamTrainer:
             return None
         centers, began = 0, time.perf_counter()
         for sentence in range(len(self._text.offsets) - 1):
-            centers += self._pass.run(
-                stream_key(0), (0.0, 0.0), sentence, sentence + 1, self._workspaces[0]
-            )[2]
+            piece = Piece(sentence, sentence + 1, stream_key(0), 0.0, 0.0)
+            centers += self._pass.run(piece, self._workspaces[0])[2]
             if time.perf_counter() - began > PROBE_SECONDS:
                 break
         seconds = time.perf_counter() - began
         if centers == 0:
             return None
-        threads = min(self.threads, len(self._bounds) - 1)
-        return self.epochs * self._centers_an_epoch * seconds / centers / threads
+        return self.epochs * self._centers_an_epoch * seconds / centers / len(self._workspaces)
 
     def run_epoch(self, epoch: int, report: Callable[[Progress], None]) -> None:
         """Make one pass over the text, its pieces in an order of their own."""
         pieces = len(self._bounds) - 1
         key = stream_key(self._seed, epoch, "stream")
-        shuffled = np.random.Generator(
-            np.random.Philox(int(stream_key(self._seed, epoch, "order")))
-        )
-        order = shuffled.permutation(pieces)
+        order = random_order(stream_key(self._seed, epoch, "order"), pieces)
         sizes = np.diff(self._text.offsets[self._bounds])[order]
         # Tokens processed when each piece is begun, and in the end.
         steps = epoch * len(self._text.tokens) + np.concatenate([[0], np.cumsum(sizes)])
         work = _SharedWork(pieces)
 
         def run(place: int, workspace: Any) -> tuple[float, int, int]:
-            piece = order[place]
-            rates = self._rate(steps[place]), self._rate(steps[place + 1])
-            first, last = int(self._bounds[piece]), int(self._bounds[piece + 1])
-            return self._pass.run(key, rates, first, last, workspace)
+            first, last = (int(self._bounds[order[place] + k]) for k in (0, 1))
+            rates = (self._rate(steps[place + k]) for k in (0, 1))
+            return self._pass.run(Piece(first, last, key, *rates), workspace)
 
         segments = self._segments()
         began = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -9,10 +10,10 @@ import numpy as np
 
 from nw2v.kernels import naive_softmax, negative_sampling
 from nw2v.kernels.noise import noise_counts, noise_probabilities, noise_table
-from nw2v.kernels.stream import Text, WindowLaw
+from nw2v.kernels.stream import Piece, Text, WindowLaw
 from nw2v.losses import NegativeSampling
 from nw2v.training.parameters import Parameters
-from nw2v.training.settings import TrainingSettings
+from nw2v.training.settings import TrainingSettings, mean_outside_words
 
 
 class StreamPass(Protocol):
@@ -24,21 +25,22 @@ class StreamPass(Protocol):
         About how long a piece should be: some milliseconds of work.
     is_slow : bool
         Whether an estimate of the training time is worth measuring before it begins.
+    initial_loss : float
+        Mean loss a pair where all scores are zero.
     noise : (V,) float64 array or None
         The distribution that negatives are really drawn from.
     """
 
     tokens_a_piece: int
     is_slow: bool
+    initial_loss: float
     noise: np.ndarray | None
 
     def workspace(self, tokens: int) -> Any:
         """Allocate one thread's scratch memory for pieces of at most `tokens` tokens."""
 
-    def run(
-        self, key: np.uint64, rates: tuple[float, float], first: int, last: int, workspace: Any
-    ) -> tuple[float, int, int]:
-        """Train on the sentences first ... last - 1: sum of losses, pairs, centers."""
+    def run(self, piece: Piece, workspace: Any) -> tuple[float, int, int]:
+        """Train on a piece of the text: sum of losses, pairs, centers."""
 
 
 class NegativeSamplingPass:
@@ -54,15 +56,26 @@ class NegativeSamplingPass:
         law: WindowLaw,
         counts: np.ndarray,
         settings: TrainingSettings,
+        threads: int,
     ) -> None:
         loss = NegativeSampling(settings.negatives, settings.noise_exponent)
         entries = noise_counts(loss.noise_distribution(counts))
-        self.noise: np.ndarray | None = noise_probabilities(entries)
+        probabilities = noise_probabilities(entries)
+        self.noise: np.ndarray | None = probabilities
+        assert settings.learning_rate is not None
+        mean_negatives = settings.negatives * mean_outside_words(settings.window, law.shrink)
         self._negatives = negative_sampling.Negatives(
-            noise_table(entries, settings.seed),
-            *negative_sampling.pool_for(settings.window, settings.negatives, law.shrink),
-            float(settings.negatives),
+            table=noise_table(entries, settings.seed),
+            pool=negative_sampling.pool_size(mean_negatives),
+            merged_every=negative_sampling.merging_interval(
+                settings.learning_rate,
+                mean_negatives,
+                float(probabilities.max()),
+                threads,
+            ),
+            per_pair=float(settings.negatives),
         )
+        self.initial_loss = (1 + settings.negatives) * math.log(2)
         self._parameters, self._text, self._law = parameters, text, law
 
     def workspace(self, tokens: int) -> negative_sampling.Workspace:
@@ -72,15 +85,8 @@ class NegativeSamplingPass:
             tokens, self._law.window, self._negatives.pool, length
         )
 
-    def run(
-        self,
-        key: np.uint64,
-        rates: tuple[float, float],
-        first: int,
-        last: int,
-        workspace: negative_sampling.Workspace,
-    ) -> tuple[float, int, int]:
-        """Train on the sentences first ... last - 1: sum of losses, pairs, centers."""
+    def run(self, piece: Piece, workspace: negative_sampling.Workspace) -> tuple[float, int, int]:
+        """Train on a piece of the text: sum of losses, pairs, centers."""
         p = self._parameters
         return negative_sampling.negative_sampling_pass(
             p.lanes,
@@ -89,10 +95,7 @@ class NegativeSamplingPass:
             self._text,
             self._law,
             self._negatives,
-            key,
-            rates,
-            first,
-            last,
+            piece,
             workspace,
         )
 
@@ -111,22 +114,17 @@ class NaiveSoftmaxPass:
         law: WindowLaw,
         counts: np.ndarray,
         settings: TrainingSettings,
+        threads: int,
     ) -> None:
+        self.initial_loss = math.log(len(counts))
         self._parameters, self._text, self._law = parameters, text, law
 
     def workspace(self, tokens: int) -> naive_softmax.Workspace:
         """Allocate one thread's scratch memory."""
         return naive_softmax.workspace_for(tokens, *self._parameters.outsides.shape)
 
-    def run(
-        self,
-        key: np.uint64,
-        rates: tuple[float, float],
-        first: int,
-        last: int,
-        workspace: naive_softmax.Workspace,
-    ) -> tuple[float, int, int]:
-        """Train on the sentences first ... last - 1: sum of losses, pairs, centers."""
+    def run(self, piece: Piece, workspace: naive_softmax.Workspace) -> tuple[float, int, int]:
+        """Train on a piece of the text: sum of losses, pairs, centers."""
         p = self._parameters
         return naive_softmax.naive_softmax_pass(
             p.lanes,
@@ -134,10 +132,7 @@ class NaiveSoftmaxPass:
             p.outsides,
             self._text,
             self._law,
-            key,
-            rates,
-            first,
-            last,
+            piece,
             workspace,
         )
 

@@ -43,6 +43,8 @@ class Trainer(Protocol):
     parameters: Parameters
     epochs: int
     total_steps: int
+    initial_loss: float
+    """Mean loss a pair of vectors that know nothing: all scores zero."""
 
     def prepare(self) -> None:
         """Compile and allocate, so that the first pass measures training alone."""

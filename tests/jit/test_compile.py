@@ -22,7 +22,7 @@ def test_a_change_in_another_file_of_the_package_reaches_a_cached_kernel(tmp_pat
     package = tmp_path / "nw2v"
     source = Path(__file__).parents[2] / "nw2v"
     (package / "jit").mkdir(parents=True)
-    for file in [*(source / "jit").glob("*.py"), source / "__init__.py", source / "errors.py"]:
+    for file in [*(source / "jit").glob("*.py"), *source.glob("*.py")]:
         (package / file.relative_to(source)).write_text(file.read_text())
     (package / "outer.py").write_text(
         "from nw2v.jit import kernel\nfrom nw2v.leaf import leaf\n\n\n"

@@ -31,8 +31,8 @@ def compiled_dots(lanes, matrix, rows, count, centers, center, scores):
 
 
 @kernel
-def compiled_terms(lanes, scores, start, count, label, weight, rate, steps):
-    return logistic_terms(lanes, scores, start, count, label, weight, rate, steps)
+def compiled_terms(lanes, scores, count, label, weight, rate, steps):
+    return logistic_terms(lanes, scores, count, label, weight, rate, steps)
 
 
 @kernel
@@ -104,26 +104,38 @@ def test_logistic_terms_err_by_less_than_a_millionth(label):
     lanes, _ = row_layout(16)
     x = np.concatenate([np.linspace(-120, 120, 4001), [0.0, -0.0, 1e-30]]).astype(np.float32)
     count = len(x)
-    scores, steps = np.zeros((2, count + 16 + 5), dtype=np.float32)
-    scores[5 : 5 + count] = x
+    scores, steps = np.zeros((2, count + 16), dtype=np.float32)
+    scores[:count] = x
     one = np.float32(1)
-    loss = compiled_terms(lanes, scores, 5, count, np.float32(label), one, one, steps)
+    loss = compiled_terms(lanes, scores, count, np.float32(label), one, one, steps)
     y = label * x.astype(np.float64)
     sigma = np.where(y >= 0, np.exp(-np.abs(y)), 1.0) / (1 + np.exp(-np.abs(y)))
-    np.testing.assert_allclose(steps[5 : 5 + count], label * sigma, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(steps[:count], label * sigma, rtol=0, atol=1e-6)
     assert loss == pytest.approx(np.logaddexp(0, -y).sum(), rel=1e-5)
 
 
-def test_logistic_terms_leave_their_neighbours_alone_and_scale_by_weight_and_rate():
+def test_logistic_terms_scale_by_weight_and_rate():
     lanes, _ = row_layout(16)
     scores = np.full(64, 0.5, dtype=np.float32)
     steps = np.zeros(64, dtype=np.float32)
     one, weight, rate = np.float32(1), np.float32(1.5), np.float32(0.05)
-    loss = compiled_terms(lanes, scores, 3, 5, -one, weight, rate, steps)
+    loss = compiled_terms(lanes, scores, 5, -one, weight, rate, steps)
     sigma = 1 / (1 + math.exp(-0.5))
-    assert (steps[:3] == 0).all()
-    np.testing.assert_allclose(steps[3:8], -0.05 * 1.5 * sigma, rtol=1e-6)
+    np.testing.assert_allclose(steps[:5], -0.05 * 1.5 * sigma, rtol=1e-6)
     assert loss == pytest.approx(5 * 1.5 * math.log1p(math.exp(0.5)), rel=1e-6)
+
+
+def test_no_step_and_no_exponential_is_subnormal():
+    """A CPU takes a hundred times as long to multiply by a subnormal number."""
+    lanes, _ = row_layout(16)
+    x = np.linspace(-120, 120, 4800).astype(np.float32)
+    steps = np.zeros(4816, dtype=np.float32)
+    one, rate = np.float32(1), np.float32(1e-5)
+    compiled_terms(lanes, np.append(x, np.zeros(16, np.float32)), 4800, one, one, rate, steps)
+    compiled_exponentials(lanes, x, 4800, np.float32(120))
+    for values in (steps, x):
+        assert ((values == 0) | (np.abs(values) > np.finfo(np.float32).tiny)).all()
+        assert (values == 0).any() and (values != 0).any()
 
 
 def test_the_loss_of_a_nan_is_nan():
@@ -131,7 +143,7 @@ def test_the_loss_of_a_nan_is_nan():
     scores, steps = np.zeros((2, 32), dtype=np.float32)
     scores[2] = np.nan
     one = np.float32(1)
-    assert math.isnan(compiled_terms(lanes, scores, 0, 4, one, one, one, steps))
+    assert math.isnan(compiled_terms(lanes, scores, 4, one, one, one, steps))
 
 
 @pytest.mark.parametrize("count", [1, 15, 16, 100])

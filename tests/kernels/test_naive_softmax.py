@@ -7,7 +7,7 @@ import pytest
 
 from nw2v.jit.random import stream_key
 from nw2v.kernels.naive_softmax import naive_softmax_pass, workspace_for
-from nw2v.kernels.stream import window_law
+from nw2v.kernels.stream import Piece, window_law
 from nw2v.training.parameters import Parameters
 from tests import naive
 from tests.kernels.texts import random_text
@@ -21,10 +21,7 @@ def run(parameters, text, law, key, rate):
         parameters.outsides,
         text,
         law,
-        key,
-        (rate, rate),
-        0,
-        len(text.offsets) - 1,
+        Piece(0, len(text.offsets) - 1, key, rate, rate),
         workspace,
     )
 
@@ -53,7 +50,7 @@ def test_a_pass_equals_the_plain_twin(portable, dim, window, subsample, shrink):
 def test_the_first_loss_of_zero_outside_vectors_is_the_log_of_the_vocabulary():
     _, text, counts = random_text(2, sentences=5)
     law = window_law(counts, window=2, subsample=0.0, shrink=True)
-    parameters = Parameters(len(counts), 8, seed=1)
+    parameters = Parameters(len(counts), 8, seed=1, initial_scale=1.0)
     loss, pairs, _ = run(parameters, text, law, stream_key(1), 0.0)
     assert loss / pairs == pytest.approx(np.log(len(counts)), rel=1e-6)
 
@@ -61,6 +58,6 @@ def test_the_first_loss_of_zero_outside_vectors_is_the_log_of_the_vocabulary():
 def test_a_nan_among_the_vectors_reaches_the_loss():
     _, text, counts = random_text(2, sentences=5)
     law = window_law(counts, window=2, subsample=0.0, shrink=True)
-    parameters = Parameters(len(counts), 8, seed=1)
+    parameters = Parameters(len(counts), 8, seed=1, initial_scale=1.0)
     parameters.outside_vectors[3] = np.nan
     assert np.isnan(run(parameters, text, law, stream_key(1), 0.05)[0])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
+from nw2v.errors import InputError
 from nw2v.training.callbacks import Callback
 from nw2v.training.loop import DivergenceError, fit
 from nw2v.training.trainer import Progress
@@ -38,7 +40,8 @@ class Recorder(Callback):
 class Scripted:
     """A trainer that reports given losses, one a pass."""
 
-    parameters = None
+    parameters: Any = None
+    initial_loss = 2.0
 
     def __init__(self, losses, error=None):
         self.losses, self.error = losses, error
@@ -82,10 +85,10 @@ def test_moments_come_in_order_with_metrics_by_their_names():
     assert history[2]["train/loss"] == 1.0 and history[2]["valid/loss"] == 1.5
 
 
-@pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_not_finite_stops_the_run_with_step_and_cause(loss):
+@pytest.mark.parametrize("loss", [math.nan, math.inf, 13.0])
+def test_a_loss_that_is_not_finite_or_explodes_stops_the_run_with_step_and_cause(loss):
     recorder = Recorder()
-    with pytest.raises(DivergenceError, match=r"step 20: .*trainer\.learning_rate.*lower it"):
+    with pytest.raises(DivergenceError, match=r"step 20 .*trainer\.learning_rate.*lower it"):
         run(Scripted([4.0, loss, 1.0]), recorder)
     assert recorder.names()[-1] == "failed"
     assert isinstance(recorder.moments[-1][1], DivergenceError)
@@ -102,3 +105,37 @@ def test_an_absurd_learning_rate_is_noticed_in_the_real_trainer():
     trainer = stream_trainer(loss="naive_softmax", learning_rate=100.0, epochs=3)
     with pytest.raises(DivergenceError):
         run(trainer, Recorder())
+
+
+def test_a_callback_that_fails_hides_neither_the_error_nor_the_failure_from_others():
+    class Broken(Recorder):
+        def failed(self, error):
+            raise RuntimeError("in failed")
+
+    broken, recorder = Broken(), Recorder()
+    with pytest.raises(ZeroDivisionError):
+        fit(
+            Scripted([1.0], error=ZeroDivisionError()),
+            settings={},
+            facts={},
+            callbacks=[broken, recorder],
+        )
+    assert recorder.names()[-1] == "failed"
+
+
+def test_each_callback_is_told_of_one_end():
+    class Last(Recorder):
+        def finished(self, report):
+            raise RuntimeError("in finished")
+
+    first, last, never = Recorder(), Last(), Recorder()
+    with pytest.raises(RuntimeError, match="in finished"):
+        fit(Scripted([1.0]), settings={}, facts={}, callbacks=[first, last, never])
+    assert first.names()[-1] == "finished" and "failed" not in first.names()
+    assert never.names()[-1] == "failed"
+
+
+@pytest.mark.parametrize("wrong", [print, Callback])
+def test_what_is_no_callback_is_refused_before_any_work(wrong):
+    with pytest.raises(InputError, match="is not an instance"):
+        fit(Scripted([1.0]), settings={}, facts={}, callbacks=[wrong])

@@ -96,3 +96,14 @@ def test_train_and_settings_have_the_same_keywords_and_defaults():
         del keywords[name]
     assert keywords == TrainingSettings().as_dict()
     assert set(keywords) == set(CONFIGURATION_KEYS)
+
+
+def test_the_default_rate_is_lowered_where_a_word_is_pushed_too_hard():
+    plenty, skewed = np.full(10_000, 100), np.array([1000, 10, 10])
+    usual = STUDIED_DEFAULTS["negative_sampling", "stream"][0]
+    assert TrainingSettings().resolved(plenty).learning_rate == usual
+    lowered = TrainingSettings().resolved(skewed).learning_rate
+    assert lowered is not None and 0 < lowered < usual
+    assert TrainingSettings(learning_rate=0.3).resolved(skewed).learning_rate == 0.3
+    softmax = TrainingSettings(loss="naive_softmax").resolved(skewed)
+    assert softmax.learning_rate == STUDIED_DEFAULTS["naive_softmax", "stream"][0]

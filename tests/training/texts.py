@@ -33,7 +33,7 @@ def stream_trainer(**keywords):
     settings = TrainingSettings(**given).resolved()
     text = encoded_text()
     counts = np.bincount(text.tokens, minlength=WORDS)
-    parameters = Parameters(WORDS, settings.dim, seed=settings.seed)
+    parameters = Parameters(WORDS, settings.dim, seed=settings.seed, initial_scale=1.0)
     trainer = StreamTrainer(text, counts, parameters, settings)
     trainer.prepare()
     return trainer
