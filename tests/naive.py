@@ -169,7 +169,19 @@ def windows(sentences, keep_thresholds, window, shrink, key):
 
 
 def negative_sampling_pass(
-    V, U, sentences, keep_thresholds, window, shrink, key, table, pool, merged_every, K, rate
+    V,
+    U,
+    sentences,
+    keep_thresholds,
+    window,
+    shrink,
+    key,
+    table,
+    pool,
+    merged_every,
+    merged_words,
+    K,
+    rate,
 ):
     """Train in place in float64 at a constant rate; return the sum of losses and the pairs.
 
@@ -190,8 +202,9 @@ def negative_sampling_pass(
         if (i + 1) % merged_every == 0:
             for slot in slots:
                 w, private, origin = slot
-                U[w] += private - origin
-                slot[1:] = U[w].copy(), U[w].copy()
+                if w < merged_words:
+                    U[w] += private - origin
+                    slot[1:] = U[w].copy(), U[w].copy()
         m, v = len(outside_words), V[c].copy()
         # (row of the outside vector, label, weight); a word named twice shares its row.
         targets = [(private, -1, m * K / pool) for _, private, _ in slots if m]

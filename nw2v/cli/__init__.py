@@ -10,10 +10,12 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any, TextIO
 
 from nw2v import __version__
 from nw2v.cli.suggestions import did_you_mean
@@ -63,18 +65,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 done; 2 the input or the configuration is wrong (one line on standard error);
-        1 any other failure; 130 interrupted, by the keyboard or by SIGTERM.
+        1 any other failure; 130 interrupted, by the keyboard, SIGTERM or a closed terminal.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     show_traceback = os.environ.get("NW2V_TRACEBACK") == "1"
     if "--traceback" in arguments:
         arguments.remove("--traceback")
         show_traceback = True
+    _open_output()
+    with _short_warnings(), _watched_output() as output:
+        return _flushed(output, _status(arguments, show_traceback, output))
+
+
+def _status(arguments: list[str], show_traceback: bool, output: _WatchedOutput) -> int:
     try:
-        with _sigterm_interrupts():
-            status = _dispatch(arguments)
-            sys.stdout.flush()
-        return status
+        with _termination_interrupts():
+            return _dispatch(arguments)
     except SystemExit as end:  # argparse and Hydra after printing help
         return end.code if isinstance(end.code, int) else (DONE if end.code is None else FAILED)
     except BrokenPipeError:
@@ -89,6 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(f"error: {error}", error, show_traceback)
         return WRONG_INPUT
     except Exception as error:
+        if error is output.problem:
+            return DONE  # All that failed was printing, which is told at the end.
         text = f"error: {type(error).__name__}: {error}"
         if not show_traceback:
             text += " (add --traceback, or set NW2V_TRACEBACK=1, to see where)"
@@ -114,6 +122,12 @@ def _dispatch(arguments: list[str]) -> int:
 
         return complete(rest, sorted(COMMANDS))
     if name in PROMISED:
+        if {"-h", "--help"} & set(rest):
+            print(
+                f"nw2v {name}: {PROMISED[name].summary}. "
+                f"Planned; not in this version ({__version__})."
+            )
+            return DONE
         raise NotAvailableError(f"'nw2v {name}' is not yet in this version ({__version__})")
     if name not in COMMANDS:
         kind = "option" if name.startswith("-") else "command"
@@ -164,17 +178,84 @@ def _complain(text: str, error: BaseException, show_traceback: bool) -> None:
 
             traceback.print_exception(error)
         print(f"nw2v: {' '.join(text.split())}", file=sys.stderr, flush=True)
-    except BrokenPipeError:
+    except OSError:
         _discard_output()
 
 
+def _open_output() -> None:
+    """Make sure that there are output streams, and that they can hold every character."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Closed by the caller (`>&-`). Opening takes the number that the stream had, which
+            # the next file would get otherwise, and with it whatever a library prints.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+        elif hasattr(stream, "reconfigure"):
+            with suppress(OSError, ValueError):
+                stream.reconfigure(errors="backslashreplace")
+
+
+class _WatchedOutput:
+    """Standard output that remembers why it could not be written."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.problem: OSError | None = None
+
+    def write(self, text: str) -> int:
+        with self._watched():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with self._watched():
+            self._stream.flush()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.problem = error
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _watched_output() -> Iterator[_WatchedOutput]:
+    before, watched = sys.stdout, _WatchedOutput(sys.stdout)
+    sys.stdout = watched
+    try:
+        yield watched
+    finally:
+        sys.stdout = before
+
+
+def _flushed(output: _WatchedOutput, status: int) -> int:
+    """Write what is left in standard output; return the exit status, 1 if that cannot be done."""
+    with suppress(OSError, ValueError):  # ValueError: closed
+        output.flush()
+    problem = output.problem
+    if problem is None:
+        return status
+    # Python would complain again when it closes its output at the end of the process.
+    _discard_output()
+    if isinstance(problem, BrokenPipeError):  # The reader, such as `head`, has seen enough.
+        return status
+    _complain(
+        f"error: standard output cannot be written: {problem.strerror or problem}", problem, False
+    )
+    return status or FAILED
+
+
 def _discard_output() -> None:
-    """Point the streams whose reader has gone at nothing."""
+    """Point the streams that can no longer be written at nothing."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError:
             os.dup2(nowhere, stream.fileno())
         except ValueError:  # closed
             continue
@@ -182,17 +263,62 @@ def _discard_output() -> None:
 
 
 @contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """Treat SIGTERM like the keyboard's interrupt, so that what was learnt is saved."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def _short_warnings() -> Iterator[None]:
+    """Show Python's warnings as one line for users, without the line of our source."""
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt("terminated")
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        with suppress(OSError):
+            text = " ".join(str(message).split())
+            print(f"nw2v: warning: {text}", file=file or sys.stderr, flush=True)
 
-    previous = signal.signal(signal.SIGTERM, interrupt)
+    before = warnings.showwarning
+    warnings.showwarning = show
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        warnings.showwarning = before
+
+
+@contextmanager
+def _termination_interrupts() -> Iterator[None]:
+    """Treat SIGTERM and a closed terminal (SIGHUP) like the keyboard's interrupt.
+
+    So what was learnt is saved. A hang-up that is ignored already (`nohup`) stays ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    terminals = [stream for stream in (sys.stdout, sys.stderr) if stream.isatty()]
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if number != signal.SIGTERM:
+            # The shell and the kernel both send it: the second must not break off the saving.
+            signal.signal(number, signal.SIG_IGN)
+            _point_at_nothing(terminals)
+        raise KeyboardInterrupt("terminated")
+
+    numbers = [signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) not in (signal.SIG_IGN, None):
+        numbers.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _point_at_nothing(streams: Sequence[TextIO]) -> None:
+    """Let streams whose terminal has gone be written all the same."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        with suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

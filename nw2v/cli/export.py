@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nw2v.cli.arguments import ArgumentParser
-from nw2v.cli.models import FORMATS, MODEL_HELP, open_vectors
+from nw2v.cli.models import MODEL_HELP, open_vectors
 from nw2v.cli.scoring import VECTORS
 from nw2v.errors import InputError
 
@@ -22,7 +22,8 @@ def run(arguments: Sequence[str]) -> int:
         "out",
         metavar="OUT",
         type=Path,
-        help=".txt or .bin (word2vec's text and binary formats), .safetensors or .parquet",
+        help=".txt, .vec or .bin (word2vec's text and binary formats), .safetensors, .parquet, or "
+        "the ending of a format that another package adds",
     )
     parser.add_argument(
         "--vectors",
@@ -31,8 +32,9 @@ def run(arguments: Sequence[str]) -> int:
         help="which vectors of a run (default center)",
     )
     options = parser.parse_args(arguments)
-    if options.out.suffix not in FORMATS:
-        raise InputError(f"{options.out}: the ending must be one of {', '.join(FORMATS)}")
+    from nw2v.vectors.storage import check_writable
+
+    check_writable(options.out)
     if not options.out.parent.is_dir():
         raise InputError(f"cannot write {options.out}: no folder {options.out.parent}")
     vectors = open_vectors(options.model, options.vectors)

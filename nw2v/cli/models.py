@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from nw2v.vectors import WordVectors
 
 MODEL_HELP = "a run's output folder, an MLflow run id, or a vectors file"
-FORMATS = (".txt", ".bin", ".safetensors", ".parquet")
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -32,7 +31,7 @@ def open_vectors(model: str, kind: str = "center") -> WordVectors:
     InputError
         There is no such model, or it has no vectors of this kind.
     """
-    from nw2v.vectors import WordVectors
+    from nw2v.vectors import WordVectors, vector_formats
 
     if Path(model).exists():
         return WordVectors.load(model, vectors=kind)
@@ -40,6 +39,4 @@ def open_vectors(model: str, kind: str = "center") -> WordVectors:
         from nw2v.tracking.runs import find_model_folder
 
         return WordVectors.load(find_model_folder(model), vectors=kind)
-    raise InputError(
-        f"no model '{model}': expected {MODEL_HELP} ({', '.join(FORMATS[:-1])} or {FORMATS[-1]})"
-    )
+    raise InputError(f"no model '{model}': expected {MODEL_HELP} ({', '.join(vector_formats())})")

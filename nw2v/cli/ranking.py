@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,8 @@ class Ranking(Callback):
         with write_atomically(folder / TABLE_FILE, "w") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerows(rows)
-        print(f"\n{aligned(rows)}\n\ntable  {folder / TABLE_FILE}", flush=True)
-        sys.stdout.flush()
+        with suppress(OSError):  # What cannot be printed is told at the end.
+            print(f"\n{aligned(rows)}\n\ntable  {folder / TABLE_FILE}", flush=True)
 
 
 def ranked_jobs(folder: Path, metric: str, direction: str) -> list[list[str]]:

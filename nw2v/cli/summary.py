@@ -18,6 +18,7 @@ FUNCTION_WORDS = 150
 SHORTEST_SHOWN = 4
 WORDS_SHOWN = 5
 NEIGHBORS_SHOWN = 6
+SHORTEST_TIMED = 0.1  # seconds; the speed of less says nothing
 
 
 def summary(
@@ -41,7 +42,8 @@ def summary(
     short : bool
         Only the scores and the folder: for one job out of many.
     """
-    rows = dict(_training(model)) | dict(_scores(model.metrics))
+    heldout_fraction = settings["evaluation.heldout_fraction"]
+    rows = dict(_training(model)) | dict(_scores(model.metrics, heldout_fraction))
     if not short:
         rows |= _neighbors(model, settings["evaluation.vectors"])
     rows["folder"] = _short_path(folder)
@@ -60,12 +62,14 @@ def _training(model: Model) -> Iterator[tuple[str, str]]:
         text = f"{metrics['train/loss']:.4f} a pair at the end"
         seconds = metrics.get("train/seconds", 0.0)
         if seconds > 0:
+            text += f", after {duration(seconds)}"
+        if seconds >= SHORTEST_TIMED:
             words = float(model.history["step"].iloc[-1])
-            text += f", after {duration(seconds)} at {quantity(words / seconds)} words/s"
+            text += f" at {quantity(words / seconds)} words/s"
         yield "training loss", text
 
 
-def _scores(metrics: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+def _scores(metrics: Mapping[str, float], heldout_fraction: float) -> Iterator[tuple[str, str]]:
     if "valid/cross_entropy" in metrics:
         text = f"{metrics['valid/cross_entropy']:.4f}"
         if "valid/cross_entropy_standard_error" in metrics:
@@ -74,6 +78,14 @@ def _scores(metrics: Mapping[str, float]) -> Iterator[tuple[str, str]]:
         if "valid/cross_entropy_unigram" in metrics:
             text += f"; word frequencies alone: {metrics['valid/cross_entropy_unigram']:.4f}"
         yield "held-out cross-entropy", text
+        if metrics["valid/cross_entropy"] > metrics.get("valid/cross_entropy_unigram", math.inf):
+            yield (
+                "hint",
+                "word frequencies alone do better: more passes (trainer.epochs) or more text help",
+            )
+    else:
+        why = "evaluation.heldout_fraction=0" if heldout_fraction == 0 else "too little text"
+        yield "held-out cross-entropy", f"not measured: nothing was held out ({why})"
     for name, value in metrics.items():
         parts = name.split("/")
         if len(parts) != 3:

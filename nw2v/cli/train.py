@@ -14,6 +14,7 @@ from contextlib import (
     contextmanager,
     nullcontext,
     redirect_stderr,
+    suppress,
 )
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -215,7 +216,8 @@ def _train(settings: Mapping[str, Any]) -> float | None:
             tracker.log_outputs(folder, pictures(model, settings["evaluation.vectors"]))
         text = summary(model, settings, folder, tracker, short=in_sweep)
     _log.info("%s", text)
-    print(text, flush=True)
+    with suppress(OSError):  # The run is done; what cannot be printed is told at the end.
+        print(text, flush=True)
     return _objective(model.metrics, settings, in_sweep)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numbers
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from nw2v.errors import InputError
+from nw2v.training.settings import available_cores
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -39,7 +39,7 @@ def map_blocks(
     from threadpoolctl import threadpool_limits
 
     if threads is None:
-        threads = _cores()
+        threads = available_cores()
     if isinstance(threads, bool) or not isinstance(threads, numbers.Integral) or threads < 1:
         raise InputError(f"threads must be an integer of at least 1, got {threads!r}")
     with threadpool_limits(limits=1, user_api="blas"):
@@ -47,9 +47,3 @@ def map_blocks(
             return [function(task) for task in tasks]
         with ThreadPoolExecutor(int(threads)) as pool:
             return list(pool.map(function, tasks))
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

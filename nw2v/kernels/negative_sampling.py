@@ -15,7 +15,7 @@ The negatives form a pool that outlives the window: one slot is drawn anew at ea
 word is in the pool, its outside vector is a private copy of the thread, in its nearest cache and
 contiguous. Frequent words are in every thread's pool, and threads that changed the same rows of U
 at every center would spend most of their time taking them from each other. What the copies have
-learnt is added to U when their slot is drawn anew, and for all of them every few centers, before
+learnt is added to U when their slot is drawn anew, and for frequent words every few centers, before
 they can drift from what the rest of the model does to the same rows.
 """
 
@@ -56,7 +56,8 @@ class Negatives(NamedTuple):
 
     table: np.ndarray  # (power of two,) int32, the noise distribution, shuffled
     pool: int  # K', slots
-    merged_every: int  # centers between two merges of all copies into U
+    merged_every: int  # centers between two merges of copies into U
+    merged_words: int  # the words, by id, whose copies are merged
     per_pair: float  # K, negatives a pair that the pool stands for
 
 
@@ -69,15 +70,15 @@ def pool_size(mean_negatives: int) -> int:
     return min(max(SMALLEST_POOL, round(POOL_SHARE * mean_negatives)), LARGEST_POOL)
 
 
-def merging_interval(
-    learning_rate: float, mean_negatives: float, largest_probability: float, threads: int
-) -> int:
-    """Choose how many centers may pass until all copies are merged into U.
+def merging(
+    learning_rate: float, mean_negatives: float, probabilities: np.ndarray, pool: int, threads: int
+) -> tuple[int, int]:
+    """Choose how often the copies of which words are merged into U.
 
     A word of noise probability P is a negative m K P times a center. Until its copies are merged,
     neither they nor the copies of other threads see each other's steps, nor those that the word
     takes as an outside word: T centers of `threads` threads push it by up to rate m K P T threads
-    too far. This keeps that below `LARGEST_DRIFT` for the most frequent word.
+    too far. This keeps that below `LARGEST_DRIFT`.
 
     Parameters
     ----------
@@ -85,17 +86,25 @@ def merging_interval(
         The highest of the run.
     mean_negatives : float
         m K, negatives that the average window stands for.
-    largest_probability : float
-        Of the noise distribution.
+    probabilities : (V,) float64 array
+        The noise distribution.
+    pool : int
+        K', which is also how many centers a copy lives if it is not merged.
     threads : int
 
     Returns
     -------
-    int
-        At least 1.
+    merged_every : int
+        Centers between two merges, at least 1.
+    merged_words : int
+        Words with ids below this are merged. The copies of the others cannot drift too far while
+        they live; ids fall with frequency, so that these are most.
     """
-    drift = learning_rate * mean_negatives * largest_probability * threads
-    return int(min(max(1.0, LARGEST_DRIFT / drift), 1e6))
+    drift = learning_rate * mean_negatives * threads * probabilities
+    drifting = np.flatnonzero(drift * pool > LARGEST_DRIFT)
+    if len(drifting) == 0:
+        return pool, 0
+    return max(1, int(LARGEST_DRIFT / drift.max())), int(drifting[-1]) + 1
 
 
 class Pool(NamedTuple):
@@ -226,7 +235,8 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
         since_merge += 1
         if since_merge == negatives.merged_every:
             for k in range(size):
-                _merge(pool, k, outsides)
+                if pool.words[k] < negatives.merged_words:
+                    _merge(pool, k, outsides)
             since_merge = 0
         m = 0
         for j in range(first[i], last[i]):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import json
 import math
-import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -28,11 +27,6 @@ from nw2v.tracking.store import (
 VECTORS_FILE = "model.safetensors"
 METRICS_FILE = "metrics.json"
 _TELLING_METRICS = ("train/seconds", "train/loss")
-
-
-def is_run_id(text: str) -> bool:
-    """Return whether the text looks like an id that MLflow gives to runs."""
-    return re.fullmatch(r"[0-9a-f]{32}", text) is not None
 
 
 def find_model_folder(run_id: str, uri: str | None = None) -> Path:

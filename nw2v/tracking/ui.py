@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -193,20 +194,25 @@ def _running(
         yield process
     finally:
         _end_group(process)
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _end_on_termination() -> Any:
-    """Let SIGTERM and a closed terminal end the server as well; return SIGTERM's old handler."""
+def _end_on_termination() -> dict[int, Any]:
+    """Let SIGTERM and a closed terminal end the server as well; return their old handlers."""
 
     def interrupt(number: int, frame: object) -> None:
+        if number != signal.SIGTERM:
+            # The shell and the kernel both send it: the second must not break off the ending.
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    try:
-        return signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # Not the main thread: signals go to another one.
-        return None
+    if threading.current_thread() is not threading.main_thread():
+        return {}  # Signals go to another thread.
+    numbers = [signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) not in (signal.SIG_IGN, None):
+        numbers.append(signal.SIGHUP)
+    return {number: signal.signal(number, interrupt) for number in numbers}
 
 
 def _end_group(process: subprocess.Popen[str]) -> None:

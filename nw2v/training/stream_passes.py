@@ -64,15 +64,15 @@ class NegativeSamplingPass:
         self.noise: np.ndarray | None = probabilities
         assert settings.learning_rate is not None
         mean_negatives = settings.negatives * mean_outside_words(settings.window, law.shrink)
+        pool = negative_sampling.pool_size(mean_negatives)
+        merged_every, merged_words = negative_sampling.merging(
+            settings.learning_rate, mean_negatives, probabilities, pool, threads
+        )
         self._negatives = negative_sampling.Negatives(
             table=noise_table(entries, settings.seed),
-            pool=negative_sampling.pool_size(mean_negatives),
-            merged_every=negative_sampling.merging_interval(
-                settings.learning_rate,
-                mean_negatives,
-                float(probabilities.max()),
-                threads,
-            ),
+            pool=pool,
+            merged_every=merged_every,
+            merged_words=merged_words,
             per_pair=float(settings.negatives),
         )
         self.initial_loss = (1 + settings.negatives) * math.log(2)

@@ -11,7 +11,7 @@ import numpy as np
 from nw2v.errors import InputError
 from nw2v.files import write_atomically
 from nw2v.vectors.table import Table, shown
-from nw2v.vectors.word2vec_format import encode_word
+from nw2v.vectors.word2vec_format import NOT_UTF8_ADVICE, encode_word
 
 _NAMES = {np.dtype(np.float32): "F32", np.dtype(np.uint8): "U8"}
 _FLOATS = ("F16", "F32", "F64")
@@ -56,8 +56,7 @@ def read_safetensors(path: Path, *, encoding_errors: str = "strict") -> Table:
         words = encoded.tobytes().decode("utf-8", encoding_errors).split("\n")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{path}: tensor words is not UTF-8 at byte {error.start}; "
-            'encoding_errors="replace" reads it all the same'
+            f"{path}: tensor words is not UTF-8 at byte {error.start}; {NOT_UTF8_ADVICE}"
         ) from error
     if len(words) == len(vectors) + 1 and not words[-1]:
         words.pop()  # some end the last word with a newline too

@@ -121,13 +121,28 @@ def write_table(path: Path, table: Table) -> None:
     InputError
         If the ending is unknown, the format cannot hold a word, or the file cannot be written.
     """
+    _writer(path)(path, table)
+
+
+def check_writable(path: Path) -> None:
+    """Find out before the work whether vectors can be written under this name.
+
+    Raises
+    ------
+    InputError
+        If the ending is unknown, or that of a format that can only be read.
+    """
+    _writer(path)
+
+
+def _writer(path: Path) -> Callable[[Path, Table], None]:
     ending, form = _format_of(path)
-    if form.write is None:
-        raise InputError(
-            f"cannot write {path}: {ending} files can only be read; "
-            f"write {ending.removesuffix('.gz')}, then compress it"
-        )
-    form.write(path, table)
+    if form.write is not None:
+        return form.write
+    advice = ""
+    if ending.endswith(".gz"):
+        advice = f"; write {ending.removesuffix('.gz')}, then compress it"
+    raise InputError(f"cannot write {path}: {ending} files can only be read{advice}")
 
 
 def _format_of(path: Path) -> tuple[str, VectorFormat]:

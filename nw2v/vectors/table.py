@@ -59,8 +59,9 @@ def without_repeated_words(table: Table, where: str) -> Table:
         return table
     example = next(word for row, word in enumerate(table.words) if first[word] != row)
     rows = np.fromiter(first.values(), dtype=np.int64, count=len(first))
+    rows_repeat = "1 row repeats" if repeated == 1 else f"{repeated:,} rows repeat"
     warnings.warn(
-        f"{where}: {repeated:,} rows repeat a word (the first is {shown(example)}); "
+        f"{where}: {rows_repeat} a word (the first is {shown(example)}); "
         "the first vector of each word is kept",
         UserWarning,
         stacklevel=4,  # the line that called WordVectors.load

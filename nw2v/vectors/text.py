@@ -7,6 +7,7 @@ float32. Reads gensim's, word2vec.c's and fastText's (which end lines with a spa
 
 from __future__ import annotations
 
+import codecs
 import warnings
 from pathlib import Path
 from typing import Any, NoReturn
@@ -67,6 +68,8 @@ def read_text(path: Path, *, encoding_errors: str = "strict") -> Table:
             end = line_number + len(lines)
             while lines and len(words) + len(lines) > count and not lines[-1].strip():
                 lines.pop()  # empty lines at the end do no harm
+            if line_number == 1 and lines:
+                lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
             wanted = lines[: count - len(words)]
             new_words, rows = _parse(wanted, dim, path, line_number, encoding_errors)
             if len(wanted) < len(lines):
@@ -89,7 +92,7 @@ def read_text(path: Path, *, encoding_errors: str = "strict") -> Table:
 def _shape(path: Path) -> tuple[int, int, bool]:
     """Return V, d and whether the file has a header line."""
     with open_bounded(path) as stream:
-        first = stream.readline(LONGEST_WORD)
+        first = stream.readline(LONGEST_WORD).removeprefix(codecs.BOM_UTF8)
         shape = parse_header(first, path)
         if shape is not None:
             return *shape, True

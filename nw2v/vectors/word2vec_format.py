@@ -90,6 +90,13 @@ def encode_word(word: str, row: int, path: Path) -> bytes:
     return data
 
 
+# The commands have no such option: files like these are rare.
+NOT_UTF8_ADVICE = (
+    "convert the file to UTF-8, or read it in Python with "
+    'WordVectors.load(path, encoding_errors="replace")'
+)
+
+
 def decode_words(
     words: Sequence[bytes], encoding_errors: str, place: Callable[[int], str]
 ) -> list[str]:
@@ -105,8 +112,7 @@ def decode_words(
     except UnicodeDecodeError:
         row = next(i for i, word in enumerate(words) if not _is_utf8(word))
         raise InputError(
-            f"{place(row)}: the word {words[row][:80]!r} is not UTF-8; "
-            'encoding_errors="replace" reads it all the same'
+            f"{place(row)}: the word {words[row][:80]!r} is not UTF-8; {NOT_UTF8_ADVICE}"
         ) from None
 
 

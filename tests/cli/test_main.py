@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import types
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -174,18 +175,115 @@ def test_system_exit_becomes_a_status(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
-def test_sigterm_is_an_interruption_and_its_handler_is_put_back(
-    command: Callable[[Callable[[list[str]], int]], None],
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_termination_is_an_interruption_and_its_handler_is_put_back(
+    name: str, command: Callable[[Callable[[list[str]], int]], None]
 ) -> None:
+    number = getattr(signal, name)
+
     def run(arguments: list[str]) -> int:
-        os.kill(os.getpid(), signal.SIGTERM)
-        signal.pause()
+        try:
+            os.kill(os.getpid(), number)
+            signal.pause()
+        finally:
+            if name == "SIGHUP":  # Shell and kernel both send it; the second breaks nothing off.
+                os.kill(os.getpid(), number)
         return 0
 
     command(run)
-    before = signal.getsignal(signal.SIGTERM)
-    assert main(["try"]) == 130
-    assert signal.getsignal(signal.SIGTERM) is before
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        assert main(["try"]) == 130
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
+def test_an_ignored_hang_up_stays_ignored(
+    command: Callable[[Callable[[list[str]], int]], None],
+) -> None:
+    def run(arguments: list[str]) -> int:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return 0
+
+    command(run)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert main(["try"]) == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_warnings_are_one_line_each(
+    command: Callable[[Callable[[list[str]], int]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(arguments: list[str]) -> int:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("odd\nfile", UserWarning, stacklevel=1)
+        return 0
+
+    command(run)
+    before = warnings.showwarning
+    assert main(["try"]) == 0
+    assert capsys.readouterr().err == "nw2v: warning: odd file\n"
+    assert warnings.showwarning is before
+
+
+@pytest.mark.parametrize("name", list(cli.PROMISED))
+def test_what_is_promised_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert cli.PROMISED[name].summary in text and "not in this version" in text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize(
+    ("words", "status", "line"),
+    [
+        ("--help >&-", 0, ""),
+        ("trian 2>&-", 2, ""),
+        ("--version >&- 2>&- <&-", 0, ""),
+        pytest.param(
+            "--help > /dev/full",
+            1,
+            "nw2v: error: standard output cannot be written: No space left on device\n",
+            marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_written(words: str, status: int, line: str, unbuffered: str) -> None:
+    done = subprocess.run(
+        f"'{sys.executable}' -m nw2v {words}",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    )
+    assert (done.returncode, done.stderr) == (status, line)
+
+
+def test_what_cannot_be_encoded_is_escaped() -> None:
+    done = run_python(
+        """
+        import sys, types
+        from nw2v import cli
+        module = types.ModuleType("nw2v.cli.attempt")
+        def run(arguments):
+            print("K\u00f6ln \u00b1")
+            return 0
+        module.run = run
+        sys.modules["nw2v.cli.attempt"] = module
+        cli.COMMANDS["try"] = cli.Command("", "nw2v.cli.attempt")
+        sys.exit(cli.main(["try"]))
+        """,
+        PYTHONIOENCODING="ascii",
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "K\\xf6ln \\xb1\n", "")
 
 
 def run_python(code: str, **options: str) -> subprocess.CompletedProcess[str]:

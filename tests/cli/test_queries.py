@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from nw2v.cli import main
-from nw2v.vectors import WordVectors
+from nw2v.vectors import WordVectors, storage
+from nw2v.vectors.table import Table
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -108,7 +112,7 @@ def test_evaluate_without_sets_asks_nw2vs_own(
     assert "analogy/nw2v/coverage" in json.loads("\n".join(lines(capsys)))["metrics"]
 
 
-@pytest.mark.parametrize("ending", [".txt", ".bin", ".safetensors", ".parquet"])
+@pytest.mark.parametrize("ending", [".txt", ".vec", ".bin", ".safetensors", ".parquet"])
 def test_export_and_ask_again(
     ending: str, run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,6 +124,20 @@ def test_export_and_ask_again(
     np.testing.assert_allclose(written.vectors, expected.vectors, atol=1e-6)
     assert main(["neighbors", str(out), "apple", "--top", "1"]) == 0
     assert main(["export", str(out), str(tmp_path / "again.txt")]) == 0
+
+
+def test_export_in_a_format_of_another_package(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, table: Table) -> None:
+        path.write_text(" ".join(table.words))
+
+    form = (None, write)
+    monkeypatch.setitem(sys.modules, "a_package", SimpleNamespace(form=form))
+    point = EntryPoint(".words", "a_package:form", storage.ENTRY_POINT_GROUP)
+    monkeypatch.setattr(storage, "entry_points", lambda group: [point])
+    assert main(["export", str(run_folder), str(tmp_path / "x.words")]) == 0
+    assert (tmp_path / "x.words").read_text().startswith("king queen ")
 
 
 def wrong(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -144,7 +162,7 @@ def test_models_that_are_none(
 ) -> None:
     assert wrong(["neighbors", "no/such", "x"], capsys) == (
         "no model 'no/such': expected a run's output folder, an MLflow run id, or a vectors file "
-        "(.txt, .bin, .safetensors or .parquet)"
+        "(.bin, .bin.gz, .parquet, .safetensors, .txt, .txt.gz, .vec, .vec.gz)"
     )
     (tmp_path / "empty").mkdir()
     assert "model.safetensors" in wrong(["neighbors", str(tmp_path / "empty"), "x"], capsys)
@@ -179,7 +197,12 @@ def test_a_run_that_the_store_does_not_have(
     [
         (
             ["vectors.doc"],
-            "vectors.doc: the ending must be one of .txt, .bin, .safetensors, .parquet",
+            "vectors.doc: the ending '.doc' is no known vectors format "
+            "(.bin, .bin.gz, .parquet, .safetensors, .txt, .txt.gz, .vec, .vec.gz)",
+        ),
+        (
+            ["v.txt.gz"],
+            "cannot write v.txt.gz: .txt.gz files can only be read; write .txt, then compress it",
         ),
         (["no/such/v.txt"], "cannot write no/such/v.txt: no folder no/such"),
     ],

@@ -287,6 +287,25 @@ def test_what_was_learnt_is_saved_when_interrupted(
     ]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_standard_output_is_no_failed_training(text: Path, in_folder: Path) -> None:
+    words = arguments(text, "hydra.run.dir=run")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "nw2v", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "nw2v: error: standard output cannot be written: No space left on device"
+    )
+    assert "failed" not in (in_folder / "run" / "train.log").read_text()
+    assert nw2v.load("run").center_vectors.any()
+
+
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [
@@ -429,8 +448,9 @@ def test_a_run_is_a_model_by_its_id(
 
 @OF_MLFLOW
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_terminated_process_saves_its_run_and_marks_it_killed(
-    text: Path, in_folder: Path, wait_for: Callable[[Callable[[], bool]], None]
+    name: str, text: Path, in_folder: Path, wait_for: Callable[[Callable[[], bool]], None]
 ) -> None:
     words = [word for word in arguments(text, "hydra.run.dir=run") if word != "tracking=none"]
     more = ["trainer.epochs=100000", "evaluation.analogies=[]", "evaluation.heldout_centers=1"]
@@ -445,7 +465,7 @@ def test_a_terminated_process_saves_its_run_and_marks_it_killed(
         )
         try:
             wait_for(lambda: "training: pass 3," in log.read_text() or process.poll() is not None)
-            process.terminate()
+            process.send_signal(getattr(signal, name))
             status = process.wait(60)
         finally:
             process.kill()

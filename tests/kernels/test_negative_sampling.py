@@ -12,7 +12,7 @@ from nw2v.kernels.negative_sampling import (
     LARGEST_DRIFT,
     LARGEST_POOL,
     Negatives,
-    merging_interval,
+    merging,
     negative_sampling_pass,
     pool_size,
     workspace_for,
@@ -51,22 +51,26 @@ def run(parameters, text, law, negatives, key, rate):
 
 @pytest.mark.parametrize("portable", [False, True])
 @pytest.mark.parametrize(
-    ("dim", "window", "subsample", "shrink", "pool", "merged_every", "K"),
-    [(5, 2, 0.0, True, 8, 1, 1), (20, 5, 0.05, True, 24, 2, 5), (33, 3, 0.0, False, 13, 3, 7)],
+    ("dim", "window", "subsample", "shrink", "pool", "merged_every", "merged_words", "K"),
+    [
+        (5, 2, 0.0, True, 8, 1, 30, 1),
+        (20, 5, 0.05, True, 24, 2, 3, 5),
+        (33, 3, 0.0, False, 13, 3, 0, 7),
+    ],
 )
 def test_a_pass_equals_the_plain_twin(
-    portable, dim, window, subsample, shrink, pool, merged_every, K
+    portable, dim, window, subsample, shrink, pool, merged_every, merged_words, K
 ):
     sentences, text, counts = random_text(dim, sentences=20)
     law = window_law(counts, window=window, subsample=subsample, shrink=shrink)
     entries = noise_counts(counts / counts.sum())
-    negatives = Negatives(noise_table(entries, 1), pool, merged_every, float(K))
+    negatives = Negatives(noise_table(entries, 1), pool, merged_every, merged_words, float(K))
     key = stream_key(1, 0, "stream")
     comp = parameters_for(len(counts), dim, portable)
     V, U = comp.center_vectors.astype(np.float64), comp.outside_vectors.astype(np.float64)
     ref_loss, ref_pairs = naive.negative_sampling_pass(
         V, U, sentences, law.keep_thresholds, window, shrink, int(key), negatives.table, pool,
-        merged_every, K, rate=0.05,
+        merged_every, merged_words, K, rate=0.05,
     )  # fmt: skip
     loss, pairs, _ = run(comp, text, law, negatives, key, 0.05)
     assert pairs == ref_pairs
@@ -79,7 +83,9 @@ def test_a_pass_equals_the_plain_twin(
 def test_a_learning_rate_of_zero_changes_nothing():
     _, text, counts = random_text(3)
     law = window_law(counts, window=3, subsample=0.0, shrink=True)
-    negatives = Negatives(noise_table(noise_counts(counts / counts.sum()), 1), 8, 2, 5.0)
+    negatives = Negatives(
+        noise_table(noise_counts(counts / counts.sum()), 1), 8, 2, len(counts), 5.0
+    )
     parameters = parameters_for(len(counts), 10, portable=False)
     before = parameters.centers.copy(), parameters.outsides.copy()
     loss, pairs, kept = run(parameters, text, law, negatives, stream_key(1), 0.0)
@@ -118,7 +124,7 @@ def test_the_mean_gradient_is_that_of_k_negatives_for_each_pair():
                 gradient_U[w] += K * P[w] * s * V[c]
     assert outside_words == [w for k, w in enumerate(words) if k != 1]
     rate, draws = 1e-3, 20_000
-    negatives = Negatives(noise_table(entries, 1), pool, 1, float(K))
+    negatives = Negatives(noise_table(entries, 1), pool, 1, vocabulary, float(K))
     losses = np.zeros(draws)
     steps_V, steps_U = np.zeros_like(V), np.zeros_like(U)
     for n in range(draws):
@@ -142,11 +148,16 @@ def test_the_pool_grows_with_the_negatives_of_a_window():
 
 
 def test_copies_are_merged_the_more_often_the_harder_they_are_pushed():
-    assert merging_interval(0.05, 30, 0.01, threads=1) > merging_interval(0.05, 30, 0.01, threads=2)
-    assert merging_interval(0.05, 320, 0.02, threads=2) == 1
-    for rate, negatives, probability in ((0.05, 30, 0.01), (0.025, 6, 1e-4)):
-        interval = merging_interval(rate, negatives, probability, threads=1)
-        assert rate * negatives * probability * interval <= LARGEST_DRIFT
+    P = np.arange(1, 10_001) ** -0.75
+    P /= P.sum()
+    one, two = (merging(0.05, 30, P, 48, threads) for threads in (1, 2))
+    assert 1 < two[0] < one[0] < 48 and one[1] < two[1] < 1000
+    assert merging(0.05, 320, P, 512, threads=2)[0] == 1
+    for every, words in (one, merging(0.025, 6, P, 10, 1)):
+        drift = (0.05 if every == one[0] else 0.025) * (30 if every == one[0] else 6) * P
+        assert (drift[:words] * every <= LARGEST_DRIFT).all()
+        assert (drift[words:] * (48 if every == one[0] else 10) <= LARGEST_DRIFT).all()
+    assert merging(0.001, 6, P, 10, 1) == (10, 0)
 
 
 @pytest.mark.skipif(not COMPILED, reason="takes minutes uncompiled")
@@ -171,7 +182,9 @@ def test_wide_windows_and_many_negatives_train_stably(window, negatives):
 def test_training_lowers_the_loss():
     _, text, counts = random_text(5, sentences=60)
     law = window_law(counts, window=3, subsample=0.0, shrink=True)
-    negatives = Negatives(noise_table(noise_counts(counts / counts.sum()), 1), 12, 2, 2.0)
+    negatives = Negatives(
+        noise_table(noise_counts(counts / counts.sum()), 1), 12, 2, len(counts), 2.0
+    )
     parameters = Parameters(len(counts), 10, seed=1, initial_scale=1.0)
     losses = []
     for epoch in range(20 if COMPILED else 5):

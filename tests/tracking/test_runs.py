@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from nw2v.errors import InputError
-from nw2v.tracking.runs import find_model_folder, is_run_id
+from nw2v.tracking.runs import find_model_folder
 from nw2v.training.callbacks import Report
 
 from .conftest import training_start
@@ -106,11 +106,3 @@ def test_a_run_on_a_server(new_callback, ui, output_folder, capsys):
     assert (found / "model.safetensors").read_text() == "the vectors"
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("0123456789abcdef" * 2, True), ("0123456789ABCDEF" * 2, False), ("outputs", False)],
-)
-def test_is_run_id(text, expected):
-    assert is_run_id(text) == expected

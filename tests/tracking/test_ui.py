@@ -84,6 +84,28 @@ def test_a_server_that_does_not_start(monkeypatch, store_uri):
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this platform has no SIGHUP")
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_closed_terminal_ends_the_server(monkeypatch, store_uri, ignored):
+    code = "import time; time.sleep(600)"
+    monkeypatch.setattr(ui_module, "build_ui_command", lambda *_: [sys.executable, "-c", code])
+    processes_seen = []
+
+    def hang_up(process, server):
+        processes_seen.append(process)
+        os.kill(os.getpid(), signal.SIGHUP)
+        return False
+
+    monkeypatch.setattr(ui_module, "_wait_until_up", hang_up)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        assert run_ui(store_uri, tell=lambda line: None) == (1 if ignored else 0)
+        assert signal.getsignal(signal.SIGHUP) == (signal.SIG_IGN if ignored else signal.SIG_DFL)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert processes_seen[0].poll() is not None
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has neither process groups nor SIGINT")
 def test_the_server_and_all_its_processes_end(monkeypatch, store_uri, tmp_path):
     """A server that ignores all politeness, and a process that it has started."""
@@ -98,8 +120,10 @@ def test_the_server_and_all_its_processes_end(monkeypatch, store_uri, tmp_path):
     monkeypatch.setattr(ui_module, "_STOP_SECONDS", 0.2)
 
     def interrupt(process, server):
+        deadline = time.monotonic() + 60
         while not (tmp_path / "pids").exists() or not (tmp_path / "pids").read_text():
-            assert process.poll() is None
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ui_module, "_wait_until_up", interrupt)

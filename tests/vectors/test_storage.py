@@ -152,7 +152,7 @@ def test_repeated_words_are_warned_of(ending, tmp_path):
     else:
         one, two, three = (np.array([x], np.float32).tobytes() for x in (1, 2, 3))
         path.write_bytes(b"3 1\na " + one + b"b " + two + b"a " + three)
-    with pytest.warns(UserWarning, match=r"1 rows repeat a word \(the first is 'a'\)"):
+    with pytest.warns(UserWarning, match=r"1 row repeats a word \(the first is 'a'\)"):
         comp = WordVectors.load(path)
     assert comp.words == ("a", "b")
     assert_array_equal(comp.vectors, [[1], [2]])
@@ -257,7 +257,7 @@ def test_what_another_package_reads_is_checked(added, tmp_path):
     with pytest.raises(InputError, match=r"x.semi: vectors: the vector of 'b'"):
         WordVectors.load(tmp_path / "x.semi")
     (tmp_path / "x.semi").write_text("a;1\na;2\n")
-    with pytest.warns(UserWarning, match="1 rows repeat"):
+    with pytest.warns(UserWarning, match="1 row repeats a word"):
         assert len(WordVectors.load(tmp_path / "x.semi")) == 1
     (tmp_path / "x.semi").write_text("")
     with pytest.raises(InputError, match="holds no words"):

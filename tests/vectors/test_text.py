@@ -239,8 +239,20 @@ def test_any_bytes_are_read_or_refused(data, vectors, tmp_path):
 
 def test_words_that_are_not_utf8(tmp_path):
     path = written(tmp_path / "x.txt", b"2 1\nK\xf6ln 1\nok 2\n")
+    with pytest.raises(InputError, match=r"line 2: .*convert the file to UTF-8, or read it in Py"):
+        WordVectors.load(path)
     assert WordVectors.load(path, encoding_errors="replace").words == ("K\ufffdln", "ok")
     assert WordVectors.load(path, encoding_errors="ignore").words == ("Kln", "ok")
+
+
+@pytest.mark.parametrize("header", ["2 3\n", ""])
+@pytest.mark.parametrize("ending", [".txt", ".vec.gz"])
+def test_a_byte_order_mark_is_dropped(header, ending, tmp_path):
+    content = f"\ufeff{header}a 1 2 3\n\ufeffb 4 5 6\n".encode()
+    path = written(
+        tmp_path / f"x{ending}", gzip.compress(content) if ending.endswith("gz") else content
+    )
+    assert WordVectors.load(path).words == ("a", "\ufeffb")  # elsewhere it is no mark
 
 
 @pytest.mark.parametrize("word", ["new york", "a\tb", "a\nb", "a\r", "\x0bb", "\x0c", " "])
