@@ -21,7 +21,7 @@ PACKAGE = REPOSITORY / "nw2v"
 
 # Data flows downward: a room may import those above it.
 ROOMS = (
-    *("errors", "files", "jit", "corpus", "losses", "kernels", "vectors"),
+    *("errors", "files", "lazy_names", "jit", "corpus", "losses", "kernels", "vectors"),
     *("training", "evaluation", "plots", "api", "tracking", "cli", "__main__"),
 )
 DECORATORS = {
@@ -70,7 +70,7 @@ def room_of(name: str) -> str | None:
         return "api"
     first = rest.split(".")[0]
     home = nw2v._HOMES.get(first)  # `from nw2v import Corpus` is an import of nw2v.corpus
-    return home.split(".")[1] if home else first
+    return home.split(".")[0] if home else first
 
 
 def sources() -> list[Path]:
