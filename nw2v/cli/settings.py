@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from nw2v.cli.suggestions import did_you_mean
@@ -71,6 +72,7 @@ def _read_names(value: Any) -> list[str]:
 
 
 TEXT = Kind("a text", _read_text)
+PATH = Kind("a path", lambda value: str(Path(_read_text(value)).expanduser()))
 FLAG = Kind("true or false", _read_flag)
 NAMES = Kind("a list of names or paths, such as [nw2v,my.txt]", _read_names)
 
@@ -78,7 +80,7 @@ NAMES = Kind("a list of names or paths, such as [nw2v,my.txt]", _read_names)
 # remains is checked here.
 OTHER_SETTINGS: dict[str, Kind] = {
     "corpus.name": TEXT,
-    "corpus.path": optional(TEXT),
+    "corpus.path": optional(PATH),
     "corpus.min_count": whole(1),
     "corpus.max_vocabulary": optional(whole(2)),
     "corpus.max_sentence_length": whole(2),

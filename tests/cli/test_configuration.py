@@ -333,3 +333,10 @@ def test_a_wheel_holds_the_configuration_inside_the_package(
     shutil.rmtree(package)
     with pytest.raises(InputError, match="install nw2v again"):
         config_folder()
+
+
+def test_a_path_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "somewhere")
+    monkeypatch.setenv("USERPROFILE", "somewhere")
+    read = settings("corpus=file", "corpus.path='~/text.txt'")
+    assert Path(read["corpus.path"]) == Path("somewhere/text.txt")

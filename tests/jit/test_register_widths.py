@@ -1,0 +1,36 @@
+"""The register code for CPUs other than this one: LLVM splits or joins what it writes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nw2v.jit import COMPILED
+from nw2v.jit.rows import LANES
+
+OTHER_CPU = """
+import sys
+import nw2v.jit.rows as rows
+rows.LANES = int(sys.argv[1])
+rows._REGISTERS_A_SWEEP = 6 if rows.LANES == 8 else 14
+import pytest
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/jit/test_rows.py"]))
+"""
+
+
+@pytest.mark.skipif(not COMPILED or LANES == 0, reason="no register code is compiled")
+@pytest.mark.parametrize("lanes", sorted({4, 8, 16} - {LANES}))
+def test_rows_in_registers_of_another_width(lanes, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER_CPU, str(lanes)],
+        cwd=Path(__file__).parents[2],
+        # A cache of its own: cached code does not know the width that it was written for.
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
