@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +53,7 @@ def summary(
         rows["MLflow"] = f"experiment {tracker.store.experiment}, run {_run_name(tracker)}"
         rows["look at it"] = tracker.run_url or _ui_command(settings["tracking.uri"])
     if not short:
-        rows["ask it"] = f"nw2v neighbors {_short_path(folder)} WORD"
+        rows["ask it"] = f"{_program()} neighbors {_short_path(folder)} WORD"
     width = max(map(len, rows))
     return "\n".join(f"{name:{width}}  {text}" for name, text in rows.items())
 
@@ -128,7 +130,16 @@ def _run_name(tracker: MlflowCallback) -> str:
 
 
 def _ui_command(uri: str | None) -> str:
-    return "nw2v ui" if uri is None else f"nw2v ui --uri {uri}"
+    return f"{_program()} ui" if uri is None else f"{_program()} ui --uri {uri}"
+
+
+def _program() -> str:
+    """Return what the user has to type: the program beside this Python if `nw2v` is not it."""
+    beside = Path(sys.executable).with_name("nw2v")
+    found = shutil.which("nw2v")
+    if not beside.exists() or (found is not None and Path(found).samefile(beside)):
+        return "nw2v"
+    return _short_path(beside)
 
 
 def _short_path(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from nw2v.cli.summary import summary
+from nw2v.cli.summary import _program, summary
 
 
 def said(metrics: dict[str, float], **settings: Any) -> str:
@@ -35,3 +36,15 @@ def test_missing_scores_are_explained(fraction: float, why: str) -> None:
 def test_no_speed_of_a_moment() -> None:
     assert "words/s" not in said({"train/loss": 1.0, "train/seconds": 0.05})
     assert "words/s" in said({"train/loss": 1.0, "train/seconds": 0.5})
+
+
+def test_commands_are_shown_as_they_can_be_typed(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    beside = tmp_path / ".venv" / "bin"
+    beside.mkdir(parents=True)
+    (beside / "nw2v").touch(mode=0o755)
+    monkeypatch.setattr(sys, "executable", str(beside / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert Path(_program()) == Path(".venv/bin/nw2v")
+    monkeypatch.setenv("PATH", str(beside))
+    assert _program() == "nw2v"
