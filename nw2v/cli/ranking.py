@@ -20,18 +20,31 @@ TABLE_FILE = "sweep.csv"
 _BESIDE = ("valid/cross_entropy", "train/seconds")
 
 
-class Ranking(Callback):
-    """Tells Hydra to rank the jobs of a multirun when the last has ended."""
+# The sweeps that have begun and not been ranked: folder, metric, direction.
+_begun: list[tuple[Path, str, str]] = []
 
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Print the ranked table, and write it into the sweep's folder."""
+
+class Ranking(Callback):
+    """Remembers where a multirun goes, to be ranked when it has ended.
+
+    Hydra tells its callbacks of the end only where no job failed.
+    """
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Note the sweep's folder and what its jobs are ranked by."""
         folder = Path(config.hydra.sweep.dir)
-        rows = ranked_jobs(folder, config.sweep.metric, config.sweep.direction)
+        _begun.append((folder, config.sweep.metric, config.sweep.direction))
+
+
+def rank_sweeps() -> None:
+    """Print the ranked tables of the sweeps that have begun, and write them into their folders."""
+    while _begun:
+        folder, metric, direction = _begun.pop()
+        rows = ranked_jobs(folder, metric, direction)
         if not rows:
-            return
+            continue
         with write_atomically(folder / TABLE_FILE, "w") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerows(rows)
+            csv.writer(file, lineterminator="\n").writerows(rows)
         with suppress(OSError):  # What cannot be printed is told at the end.
             print(f"\n{aligned(rows)}\n\ntable  {folder / TABLE_FILE}", flush=True)
 

@@ -35,6 +35,7 @@ from nw2v.cli.configuration import (
     plain,
     readable_errors,
 )
+from nw2v.cli.ranking import rank_sweeps
 from nw2v.cli.scoring import load_sets, score
 from nw2v.cli.settings import read_settings, train_keywords
 from nw2v.cli.summary import summary
@@ -102,6 +103,8 @@ def run(arguments: Sequence[str]) -> int:
             raise InputError(
                 f"cannot write the output folder {error.filename}: {reason}"
             ) from error
+        finally:
+            rank_sweeps()
     return 0
 
 

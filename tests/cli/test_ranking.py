@@ -51,3 +51,15 @@ def test_what_a_sweep_cannot_do_yet_is_said_before_it_begins(tmp_path, monkeypat
     assert main(["train", "-m", *given]) == 2
     assert "tracking.vectors=best in a sweep is not in this version" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_that_fails_is_the_last_of_the_table(tmp_path, monkeypatch, capsys, text):
+    monkeypatch.chdir(tmp_path)
+    given = ["corpus=file", f"corpus.path={text}", "tracking=none", "trainer.epochs=1"]
+    swept = ["corpus.min_count=100000,1", "model.dim=4", "sweep.metric=train/loss"]
+    assert main(["train", "-m", *given, *swept, "hydra.sweep.dir=sweep"]) != 0
+    with (tmp_path / "sweep" / "sweep.csv").open(newline="") as file:
+        _, *rows = csv.reader(file)
+    assert [row[1] for row in rows] == ["1", "100000"]
+    assert rows[0][2] != "" and rows[1][2] == ""
+    assert "table  sweep/sweep.csv" in capsys.readouterr().out
