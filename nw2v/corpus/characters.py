@@ -16,44 +16,6 @@ _OTHER, _LETTER, _QUOTE, _LINE_END = 0, 1, 2, 3
 
 
 @exact_kernel
-def blank_white_space(text: np.ndarray, out: np.ndarray) -> None:
-    """Copy UTF-8 `text` to `out` with all white space beyond ASCII blanked.
-
-    That is what `str.split` takes for white space, and the control characters U+0080 to U+009F.
-    Both arrays are (n,) uint8 and `text` is valid UTF-8.
-    """
-    size = text.shape[0]
-    position = 0
-    while position < size:
-        first = text[position]
-        if first < 0xC2 or first > 0xE3:
-            out[position] = first
-            position += 1
-            continue
-        if first == 0xC2:
-            width = 2
-            blank = text[position + 1] <= 0xA0
-        elif first < 0xE0:
-            width = 2
-            blank = False
-        else:
-            width = 3
-            second = text[position + 1]
-            third = text[position + 2]
-            if first == 0xE2 and second == 0x80:
-                blank = third <= 0x8A or third == 0xA8 or third == 0xA9 or third == 0xAF
-            elif first == 0xE2:
-                blank = second == 0x81 and third == 0x9F
-            elif first == 0xE1:
-                blank = second == 0x9A and third == 0x80
-            else:
-                blank = first == 0xE3 and second == 0x80 and third == 0x80
-        for k in range(position, position + width):
-            out[k] = SPACE if blank else text[k]
-        position += width
-
-
-@exact_kernel
 def keep_letters(text: np.ndarray, classes: np.ndarray, out: np.ndarray) -> int:
     """Copy the words of UTF-8 `text` to `out`, one blank for each character between them.
 

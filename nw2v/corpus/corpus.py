@@ -27,14 +27,14 @@ from nw2v.corpus.cache import (
     settings_key,
     staging_folder,
 )
-from nw2v.corpus.encoding import TextEncoder, count_blanks
+from nw2v.corpus.encoding import ScannedBlock, TextEncoder
+from nw2v.corpus.pipeline import available_threads, in_parallel, read_ahead
 from nw2v.corpus.reading import (
     Block,
     ContentDigest,
     TextFile,
     content_digest,
     find_text,
-    read_ahead,
     read_blocks,
 )
 from nw2v.corpus.splitting import RawText, Split, read_split, write_split
@@ -274,8 +274,10 @@ class Corpus:
                     # One blank after each word, one line end after an empty sentence: with
                     # fewer words or more blanks, a word is empty or holds blanks itself.
                     separators = words + sum(not sentence for sentence in batch)
-                    if encoder.add(text) != words or count_blanks(text) != separators:
+                    scanned = encoder.scan(text)
+                    if len(scanned.ids) != words or scanned.blanks != separators:
                         raise InputError(_unfit_word(batch, first))
+                    encoder.add(scanned)
                 facts = encoder.finish()
                 if not facts["tokens"]:
                     raise InputError("the corpus is empty: there is no word in the sentences")
@@ -460,13 +462,15 @@ def _stored_text(
     content = ContentDigest()
     with staging_folder(corpora) as staging, ArrayWriter(staging) as writer:
         encoder = TextEncoder(writer, tokenizer, max_sentence_length)
-        blocks: Iterator[Block] = read_ahead(
-            read_blocks(files, encoding_errors=encoding_errors, digest=content)
-        )
-        for block in blocks:
-            encoder.add(block.text)
+        blocks = read_ahead(read_blocks(files, encoding_errors=encoding_errors, digest=content))
+
+        def scan(block: Block) -> tuple[ScannedBlock, int]:
+            return encoder.scan(block.text), block.bytes_done
+
+        for scanned, bytes_done in in_parallel(scan, blocks, available_threads()):
+            encoder.add(scanned)
             if progress is not None:
-                progress(block.bytes_done, size)
+                progress(bytes_done, size)
         facts = encoder.finish()
         if not facts["tokens"]:
             where = files[0].path if len(files) == 1 else files[0].path.parent

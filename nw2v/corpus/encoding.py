@@ -2,35 +2,70 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from nw2v.corpus.cache import ArrayWriter
-from nw2v.corpus.characters import blank_white_space, character_classes, keep_letters
+from nw2v.corpus.characters import character_classes, keep_letters
 from nw2v.corpus.scanner import (
+    CASE_BIT,
+    STRETCH,
     ScanState,
     WordTable,
     enlarged,
-    fold_table,
+    new_state,
     new_table,
     punctuated_tokens,
+    renumber,
     scan_block,
 )
 from nw2v.corpus.tokenizer import Tokenizer
+
+_LARGEST_TABLE = 1 << 18  # entries; a thread whose table has more begins another
 
 # Apostrophes are left out: they belong to words such as 's and dogs'.
 _PUNCTUATION = np.zeros(256, dtype=bool)
 _PUNCTUATION[[ord(mark) for mark in ',.;:!?()[]{}"']] = True
 
 
+class ScannedBlock(NamedTuple):
+    """What one thread found in a block; words are numbered as in that thread's table.
+
+    Attributes
+    ----------
+    ids : (n,) int32
+        Entry of each word.
+    line_ends : (m,) int32
+        Numbers of words before line ends.
+    blanks : int
+        Bytes of white space.
+    new_words : (k,) uint8
+        The words that the table did not have, with a newline after each.
+    table : TypesOfEntries
+        What is known of the entries of the table.
+    """
+
+    ids: np.ndarray
+    line_ends: np.ndarray
+    blanks: int
+    new_words: np.ndarray
+    table: TypesOfEntries
+
+
 class TextEncoder:
     """Turns blocks of text into the arrays of a corpus, without ever holding them all.
 
-    Writes through an `ArrayWriter`: ``tokens`` (N,) int32, the type of each word, types numbered
-    as they come up; ``offsets`` (S + 1,) int64, where sentences begin; and in the
-    end ``counts`` (T,) int64, ``words`` uint8, the types in UTF-8 with a newline after each, and
-    ``word_starts`` (T + 1,) int64.
+    A block is scanned (`scan`) by any thread, each with a table of words of its own, so that
+    threads never wait for each other. The results are taken in the order of the text (`add`):
+    words that are new to a thread get their types then, so that types are numbered as they come
+    up in the text, whatever the number of threads.
+
+    Writes through an `ArrayWriter`: ``tokens`` (N,) int32, the type of each word; ``offsets``
+    (S + 1,) int64, where sentences begin; and in the end ``counts`` (T,) int64, ``words`` uint8,
+    the types in UTF-8 with a newline after each, and ``word_starts`` (T + 1,) int64.
 
     Parameters
     ----------
@@ -45,17 +80,26 @@ class TextEncoder:
         self, writer: ArrayWriter, tokenizer: Tokenizer | None, max_sentence_length: int
     ) -> None:
         self._writer = writer
-        self._words = _WordTypes(tokenizer)
-        self._prepare = _preparation(tokenizer)
+        self._tokenizer = tokenizer
+        self._of_thread = threading.local()
+        self._types = _WordTypes(tokenizer)
         self._sentences = _SentenceCutter(writer, max_sentence_length)
 
-    def add(self, text: bytes) -> int:
-        """Take a block of UTF-8 that ends with white space; gives the number of its words."""
-        text = self._prepare(text)
-        ids, line_ends = self._words.look_up(text)
-        self._writer.append("tokens", ids)
-        self._sentences.add(line_ends, len(ids))
-        return len(ids)
+    def scan(self, text: bytes) -> ScannedBlock:
+        """Find the words of a block of UTF-8 that ends with white space.
+
+        Each thread must scan its blocks in the order in which they are added.
+        """
+        scanner: _BlockScanner | None = getattr(self._of_thread, "scanner", None)
+        if scanner is None:
+            scanner = self._of_thread.scanner = _BlockScanner(self._tokenizer)
+        return scanner.scan(text)
+
+    def add(self, block: ScannedBlock) -> None:
+        """Take the next block of the text."""
+        self._types.number(block)
+        self._writer.append("tokens", block.ids)
+        self._sentences.add(block.line_ends, len(block.ids))
 
     def finish(self) -> dict[str, int]:
         """Close the last sentence, write the word types, and give the numbers of everything.
@@ -67,7 +111,7 @@ class TextEncoder:
             tokens that have punctuation attached to a letter or digit.
         """
         sentences = self._sentences.finish()
-        words, counts = self._words.types()
+        words, counts = self._types.types()
         starts = np.flatnonzero(words == ord("\n")) + 1
         starts = np.concatenate([np.zeros(1, dtype=np.int64), starts])
         self._writer.append("counts", counts)
@@ -82,41 +126,102 @@ class TextEncoder:
         }
 
 
-def _preparation(tokenizer: Tokenizer | None) -> Callable[[bytes], bytes]:
-    """Choose what leaves only ASCII white space between the words of a block."""
+def _preparation(tokenizer: Tokenizer | None) -> Callable[[bytes], bytes | np.ndarray]:
+    """Choose what leaves only white space between the words of a block."""
     if tokenizer is not None and tokenizer.rewrites_text:
-
-        def rewritten(text: bytes) -> bytes:
-            return _blanked(tokenizer.rewrite(text.decode("utf-8")).encode("utf-8") + b" ")
-
-        return rewritten
+        return lambda text: tokenizer.rewrite(text.decode("utf-8")).encode("utf-8") + b" "
     if tokenizer is not None and tokenizer.words == "letters":
         return _letters
-    return _blanked
+    return lambda text: text
 
 
-def _blanked(text: bytes) -> bytes:
-    if text.isascii():
-        return text
-    out = np.empty(len(text), dtype=np.uint8)
-    blank_white_space(np.frombuffer(text, dtype=np.uint8), out)
-    return out.tobytes()
-
-
-def count_blanks(text: bytes) -> int:
-    """Count the white space of valid UTF-8, in bytes."""
-    data = np.frombuffer(_blanked(text), dtype=np.uint8)
-    return int(np.count_nonzero((data <= 32) | (data == 127)))
-
-
-def _letters(text: bytes) -> bytes:
+def _letters(text: bytes) -> np.ndarray:
     out = np.empty(len(text), dtype=np.uint8)
     written = keep_letters(np.frombuffer(text, dtype=np.uint8), character_classes(), out)
-    return out[:written].tobytes()
+    return out[:written]
+
+
+class _Words:
+    """A growing table of words, and the memory for scanning with it."""
+
+    def __init__(self, case_bit: int) -> None:
+        self._case_bit = case_bit
+        self._table: WordTable = new_table()
+        self._state: ScanState = new_state(0)
+
+    def __len__(self) -> int:
+        return int(self._table.used[0])
+
+    def scan(self, text: bytes | np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+        """Entries (n,) of the words of a text, its line ends (m,) and its bytes of white space.
+
+        The arrays are good until the next scan.
+        """
+        data = np.frombuffer(text, dtype=np.uint8)
+        data.flags.writeable = False  # one kind of array: scanning is compiled once
+        if len(self._state.folded) < len(data) + STRETCH:
+            self._state = new_state(len(data))
+        state = self._state
+        state.reached[:] = 0
+        while not scan_block(data, self._case_bit, self._table, state):
+            self._table = enlarged(self._table, len(data))
+        _, words, line_ends, blanks = state.reached[:4].tolist()
+        return state.ids[:words], state.line_ends[:line_ends], blanks
+
+    def texts(self, first: int = 0) -> np.ndarray:
+        """Entries from `first` on, (n,) uint8, with a newline after each."""
+        starts = self._table.starts
+        return self._table.arena[starts[first] : starts[len(self)]]
+
+    def starts(self) -> np.ndarray:
+        """Where entries begin in `texts`, and the last one ends."""
+        return self._table.starts[: len(self) + 1]
+
+
+class TypesOfEntries:
+    """Types of the entries of one thread's table, as far as they are known."""
+
+    def __init__(self) -> None:
+        self.types = np.empty(0, dtype=np.int32)
+        self._known = 0
+
+    def extend(self, types: np.ndarray) -> None:
+        """Take the types of the next entries."""
+        end = self._known + len(types)
+        if end > len(self.types):
+            self.types = np.resize(self.types, max(end, 2 * len(self.types)))
+        self.types[self._known : end] = types
+        self._known = end
+
+
+class _BlockScanner:
+    """Scans the blocks of one thread."""
+
+    def __init__(self, tokenizer: Tokenizer | None) -> None:
+        self._prepare = _preparation(tokenizer)
+        self._case_bit = _case_bit(tokenizer)
+        self._begin_table()
+
+    def scan(self, text: bytes) -> ScannedBlock:
+        if len(self._words) > _LARGEST_TABLE:
+            self._begin_table()
+        known = len(self._words)
+        ids, line_ends, blanks = self._words.scan(self._prepare(text))
+        new = self._words.texts(known)
+        return ScannedBlock(ids.copy(), line_ends.copy(), blanks, new.copy(), self._types)
+
+    def _begin_table(self) -> None:
+        self._words = _Words(self._case_bit)
+        self._types = TypesOfEntries()
+
+
+def _case_bit(tokenizer: Tokenizer | None) -> int:
+    folds = tokenizer is not None and not tokenizer.rewrites_text and tokenizer.lowercase
+    return CASE_BIT if folds else 0
 
 
 class _WordTypes:
-    """The word types so far: byte strings in a hash table, and which of them are one type.
+    """The word types of the text so far: byte strings, and which of them are one type.
 
     Case and Unicode forms beyond ASCII are settled here, once for each distinct byte string: a
     string whose normalised form differs becomes an alias of that form.
@@ -125,59 +230,47 @@ class _WordTypes:
     def __init__(self, tokenizer: Tokenizer | None) -> None:
         rewrites = tokenizer is not None and not tokenizer.rewrites_text
         self._tokenizer = tokenizer if rewrites else None
-        self._fold = fold_table(self._tokenizer is not None and self._tokenizer.lowercase)
-        self._table: WordTable = new_table()
+        self._words = _Words(0)
+        self._counts = np.zeros(1 << 14, dtype=np.int64)
         self._type_of_entry: np.ndarray | None = None  # None while there are no aliases
         self._numbered = 0  # entries that have a type
         self._entries_of_types: list[np.ndarray] = []  # in pieces
         self._types = 0
 
-    def look_up(self, text: bytes) -> tuple[np.ndarray, np.ndarray]:
-        """Types (n,) int32 of the words of a block, and its line ends (m,) int32."""
-        known = self._entries
-        ids, line_ends = self._scan(text)
-        if self._tokenizer is not None and not text.isascii():
-            self._settle_forms(known)
-        if self._type_of_entry is not None:
-            self._number_types()
-            ids = self._type_of_entry[ids]
-        return ids, line_ends
+    def number(self, block: ScannedBlock) -> None:
+        """Turn the ids of a block into types, in place, and count them."""
+        if len(block.new_words):
+            block.table.extend(self._types_of(block.new_words))
+            room = len(self._counts)
+            if len(self._words) > room:
+                self._counts = np.resize(self._counts, max(2 * room, len(self._words)))
+                self._counts[room:] = 0
+        renumber(block.ids, block.table.types, self._counts)
 
     def types(self) -> tuple[np.ndarray, np.ndarray]:
         """All types as UTF-8 with a newline after each (uint8), and their counts (T,) int64."""
-        table, entries = self._table, self._entries
-        words = table.arena[: table.starts[entries]]
-        counts = table.counts[:entries]
+        words = self._words.texts()
         if self._type_of_entry is None:
-            return words, counts
-        self._number_types()
+            return words, self._counts[: len(self._words)]
+        starts = self._words.starts()
         own = np.concatenate(self._entries_of_types)
-        starts = table.starts
         parts = [words[starts[entry] : starts[entry + 1]] for entry in own]
-        type_counts = np.zeros(len(own), dtype=np.int64)
-        np.add.at(type_counts, self._type_of_entry[:entries], counts)
-        return np.concatenate(parts), type_counts
+        return np.concatenate(parts), self._counts[: self._types]
 
-    @property
-    def _entries(self) -> int:
-        return int(self._table.used[0])
-
-    def _scan(self, text: bytes) -> tuple[np.ndarray, np.ndarray]:
-        most = len(text) // 2 + 1
-        state = ScanState(
-            ids=np.empty(most, dtype=np.int32),
-            line_ends=np.empty(most + 1, dtype=np.int32),
-            reached=np.zeros(3, dtype=np.int64),
-        )
-        data = np.frombuffer(text, dtype=np.uint8)
-        while not scan_block(data, self._fold, self._table, state):
-            self._table = enlarged(self._table, len(text) + 1)
-        return state.ids[: state.reached[1]], state.line_ends[: state.reached[2]]
+    def _types_of(self, words: np.ndarray) -> np.ndarray:
+        known = len(self._words)
+        entries = self._words.scan(words)[0]
+        if self._tokenizer is not None:
+            entries = entries.copy()
+            self._settle_forms(known)
+        if self._type_of_entry is None:
+            return entries
+        self._number_types()
+        return self._type_of_entry[entries]
 
     def _settle_forms(self, first_new: int) -> None:
         assert self._tokenizer is not None
-        table, entries = self._table, self._entries
-        new = table.arena[table.starts[first_new] : table.starts[entries]].tobytes()
+        new = self._words.texts(first_new).tobytes()
         if new.isascii():
             return
         aliases, forms = [], []
@@ -194,8 +287,7 @@ class _WordTypes:
             self._type_of_entry = np.arange(first_new, dtype=np.int32)
             self._entries_of_types = [np.arange(first_new, dtype=np.int32)]
             self._numbered = self._types = first_new
-        targets, _ = self._scan(b" ".join(forms) + b"\n")
-        np.subtract.at(self._table.counts, targets, 1)  # looked up, but not seen in the text
+        targets = self._words.scan(b" ".join(forms) + b"\n")[0]
         self._number_types(np.array(aliases), targets)
 
     def _number_types(
@@ -203,11 +295,11 @@ class _WordTypes:
     ) -> None:
         """Number the entries that came since the last time; aliases share their form's number."""
         assert self._type_of_entry is not None
-        known, entries = self._numbered, self._entries
+        known, entries = self._numbered, len(self._words)
         if known == entries:
             return
         if entries > len(self._type_of_entry):
-            grown = np.empty(len(self._table.counts), dtype=np.int32)
+            grown = np.empty(2 * entries, dtype=np.int32)
             grown[:known] = self._type_of_entry[:known]
             self._type_of_entry = grown
         own = np.ones(entries - known, dtype=bool)

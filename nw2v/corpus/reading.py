@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import queue
 import stat
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from nw2v.corpus.pipeline import read_ahead
 from nw2v.errors import InputError
 
 BLOCK_BYTES = 1 << 20
@@ -20,8 +21,6 @@ _COMPRESSED_PIECE = 1 << 16
 _COMPRESSIONS = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2", ".zst": "zstd"}
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CONTROLS_TO_SPACE = bytes(32 if byte < 32 or byte == 127 else byte for byte in range(256))
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +184,9 @@ def read_blocks(
             yield data
 
     for file in files:
-        pieces = _decompressed(file, stored(file)) if file.compression else stored(file)
+        pieces = stored(file)
+        if file.compression:  # in a thread of its own, that it is never kept waiting
+            pieces = read_ahead(_decompressed(file, read_ahead(pieces)))
         lines = 0
         for number, text in enumerate(_cut_at_white_space(file, pieces)):
             if number == 0 and text.startswith(_BYTE_ORDER_MARK):
@@ -200,46 +201,6 @@ def read_blocks(
             digest.end_file(file.compression)
 
 
-def read_ahead(items: Iterator[Item], depth: int = 4) -> Iterator[Item]:
-    """Go through `items` in a thread of their own, at most `depth` of them ahead.
-
-    An exception raised by `items` is raised here, and leaving the loop early ends the thread.
-    """
-    waiting: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=depth)
-    stopped = threading.Event()
-
-    def put(kind: str, value: Any) -> None:
-        while not stopped.is_set():
-            try:
-                return waiting.put((kind, value), timeout=0.1)
-            except queue.Full:
-                continue
-
-    def produce() -> None:
-        try:
-            for item in items:
-                put("item", item)
-                if stopped.is_set():
-                    return
-            put("end", None)
-        except BaseException as error:
-            put("error", error)
-
-    thread = threading.Thread(target=produce, name="nw2v-reader", daemon=True)
-    thread.start()
-    try:
-        while True:
-            kind, value = waiting.get()
-            if kind == "end":
-                return
-            if kind == "error":
-                raise value
-            yield value
-    finally:
-        stopped.set()
-        thread.join()
-
-
 def _stored_bytes(file: TextFile, piece: int) -> Iterator[bytes]:
     try:
         with file.path.open("rb", buffering=0) as source:
@@ -252,9 +213,9 @@ def _stored_bytes(file: TextFile, piece: int) -> Iterator[bytes]:
 
 
 def _line_ends(text: bytes) -> int:
-    ends = text.count(b"\n")
-    returns = text.count(b"\r")
-    return ends + (returns - text.count(b"\r\n") if returns else 0)
+    # Comparing all bytes is several times as fast as looking for one line end after another.
+    ends = int(np.count_nonzero(np.frombuffer(text, dtype=np.uint8) == 0x0A))
+    return ends + (text.count(b"\r") - text.count(b"\r\n") if b"\r" in text else 0)
 
 
 def _valid_utf8(file: TextFile, text: bytes, lines_before: int, encoding_errors: str) -> bytes:

@@ -38,7 +38,7 @@ def encode(
         with ArrayWriter(Path(folder)) as writer:
             encoder = TextEncoder(writer, tokenizer, max_sentence_length)
             for text in texts:
-                encoder.add(text.encode())
+                encoder.add(encoder.scan(text.encode()))
             writer.seal(encoder.finish())
         stored = open_arrays(Path(folder))
     assert stored is not None

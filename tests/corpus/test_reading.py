@@ -4,21 +4,17 @@ import bz2
 import gzip
 import lzma
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nw2v.corpus import reading
 from nw2v.corpus.reading import (
     ContentDigest,
     content_digest,
     find_text,
-    read_ahead,
     read_blocks,
 )
 from nw2v.errors import InputError
@@ -181,22 +177,3 @@ def test_the_digest_of_reading_and_of_the_files_agree(tmp_path: Path) -> None:
     assert content_digest(find_text(tmp_path)) == digest.hexdigest()
     (tmp_path / "0").rename(tmp_path / "c")
     assert content_digest(find_text(tmp_path)) != digest.hexdigest()
-
-
-@given(st.lists(st.integers()))
-def test_reading_ahead_changes_nothing(items: list[int]) -> None:
-    assert list(read_ahead(iter(items), depth=2)) == items
-
-
-def test_reading_ahead_passes_errors_on_and_ends_its_thread() -> None:
-    def failing() -> Iterator[int]:
-        yield 1
-        raise InputError("as expected")
-
-    with pytest.raises(InputError, match="as expected"):
-        list(read_ahead(failing()))
-
-    endless = read_ahead(iter(int, 1), depth=2)
-    assert next(endless) == 0
-    endless.close()  # type: ignore[attr-defined]
-    assert not [thread for thread in threading.enumerate() if thread.name == "nw2v-reader"]

@@ -1,0 +1,200 @@
+"""Text in groups of 64 bytes: what scanning it needs from the CPU, each primitive with its twin.
+
+The functions below are what Python runs without compilation (NUMBA_DISABLE_JIT=1), and the oracle
+of what compiled code gets in their place: LLVM's own vectors and bit operations, which every CPU
+that Numba serves has in some form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+GROUP = 64
+_BYTE, _WORD = ir.IntType(8), ir.IntType(64)
+_BYTES = ir.VectorType(_BYTE, GROUP)
+
+
+# --- the plain twins ------------------------------------------------------------------------------
+
+
+def classify_bytes(text, position, case_bit, out, at):  # type: ignore[no-untyped-def]
+    r"""Copy a group of bytes from ``text[position:]`` to ``out[at:]`` and say what they are.
+
+    Parameters
+    ----------
+    text, out : (n,) uint8
+        May be the same.
+    position, at : int
+        A whole group from there must lie in the array.
+    case_bit : int
+        Is set in the copy of the letters A to Z: 32 to fold them to lower case, 0 to keep them.
+
+    Returns
+    -------
+    white, line_ends, suspects : int
+        64 bits each, the lowest for the first byte: controls and the blank; ``\n`` and ``\r``;
+        the first bytes of characters in UTF-8 that may be white space beyond ASCII.
+    """
+    group = text[position : position + GROUP].copy()
+    capital = (group >= ord("A")) & (group <= ord("Z"))
+    out[at : at + GROUP] = np.where(capital, group | np.uint8(case_bit), group)
+    return (
+        _bits((group <= 32) | (group == 127)),
+        _bits((group == 10) | (group == 13)),
+        _bits((group == 0xC2) | ((group >= 0xE1) & (group <= 0xE3))),
+    )
+
+
+def _bits(which: np.ndarray) -> int:
+    return int.from_bytes(np.packbits(which, bitorder="little").tobytes(), "little")
+
+
+def eight_bytes(array, position):  # type: ignore[no-untyped-def]
+    """Give ``array[position:position + 8]`` as one number, the first byte lowest."""
+    return int.from_bytes(array[position : position + 8].tobytes(), "little")
+
+
+def lowest_bit(bits):  # type: ignore[no-untyped-def]
+    """Place of the lowest of 64 bits that is set; 64 if none is."""
+    return (bits & -bits).bit_length() - 1 if bits else 64
+
+
+def count_bits(bits):  # type: ignore[no-untyped-def]
+    """Count how many of 64 bits are set."""
+    return bits.bit_count()
+
+
+def prefetch(array, item):  # type: ignore[no-untyped-def]
+    """Ask for the cache line of an item of an array (by its number in memory), soon to be read."""
+
+
+# --- what they are compiled to --------------------------------------------------------------------
+
+
+def _splat(value: int) -> ir.Constant:
+    return ir.Constant(_BYTES, [value] * GROUP)
+
+
+def _emit_classify(builder: ir.IRBuilder, arguments: list[ir.Value]) -> ir.Value:
+    text, position, case_bit, out, at = arguments
+    group = builder.load(_vector_at(builder, text, position))
+    group.align = 1
+
+    def equals(value: int) -> ir.Value:
+        return builder.icmp_unsigned("==", group, _splat(value))
+
+    def within(first: int, last: int) -> ir.Value:
+        return builder.icmp_unsigned("<=", builder.sub(group, _splat(first)), _splat(last - first))
+
+    empty = ir.Constant(_BYTES, ir.Undefined)
+    bit = builder.insert_element(empty, builder.trunc(case_bit, _BYTE), ir.IntType(32)(0))
+    bit = builder.shuffle_vector(
+        bit, empty, ir.Constant(ir.VectorType(ir.IntType(32), GROUP), [0] * GROUP)
+    )
+    folded = builder.or_(group, builder.select(within(ord("A"), ord("Z")), bit, _splat(0)))
+    builder.store(folded, _vector_at(builder, out, at)).align = 1
+    classes = (
+        builder.or_(within(0, 32), equals(127)),
+        builder.or_(equals(10), equals(13)),
+        builder.or_(equals(0xC2), within(0xE1, 0xE3)),
+    )
+    result = ir.Constant(ir.ArrayType(_WORD, len(classes)), ir.Undefined)
+    for place, which in enumerate(classes):
+        result = builder.insert_value(result, builder.bitcast(which, _WORD), place)
+    return result
+
+
+def _vector_at(builder: ir.IRBuilder, data: ir.Value, position: ir.Value) -> ir.Value:
+    return builder.bitcast(builder.gep(data, [position]), _BYTES.as_pointer())
+
+
+def _emit_eight_bytes(builder: ir.IRBuilder, arguments: list[ir.Value]) -> ir.Value:
+    data, position = arguments
+    value = builder.load(builder.bitcast(builder.gep(data, [position]), _WORD.as_pointer()))
+    value.align = 1
+    return value
+
+
+def _emit_lowest_bit(builder: ir.IRBuilder, arguments: list[ir.Value]) -> ir.Value:
+    return builder.cttz(arguments[0], ir.IntType(1)(0))
+
+
+def _emit_count_bits(builder: ir.IRBuilder, arguments: list[ir.Value]) -> ir.Value:
+    return builder.ctpop(arguments[0])
+
+
+def _emit_prefetch(builder: ir.IRBuilder, arguments: list[ir.Value]) -> ir.Value:
+    data, item = arguments
+    number = ir.IntType(32)
+    address = builder.bitcast(builder.gep(data, [item]), _BYTE.as_pointer())
+    kind = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    for_reading, into_all_caches, of_data = 0, 3, 1
+    builder.call(function, [address, number(for_reading), number(into_all_caches), number(of_data)])
+    return _WORD(0)
+
+
+def _compiled(
+    emit: Callable[[ir.IRBuilder, list[ir.Value]], ir.Value], result: Any
+) -> Callable[..., Any]:
+    """Make what `emit` writes callable from compiled code.
+
+    Arrays reach `emit` as the address of their data, integers as 64 bits.
+    """
+
+    @intrinsic
+    def call(typing_context, *arguments):  # type: ignore[no-untyped-def]
+        def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
+            given = []
+            for k, argument in enumerate(signature.args[0]):
+                value = builder.extract_value(values[0], k)
+                if isinstance(argument, types.Array):
+                    given.append(context.make_array(argument)(context, builder, value).data)
+                else:
+                    given.append(context.cast(builder, value, argument, types.uint64))
+            return emit(builder, given)
+
+        return result(types.StarArgTuple(arguments)), generate
+
+    return call
+
+
+_classify_bytes = _compiled(_emit_classify, types.UniTuple(types.uint64, 3))
+_eight_bytes = _compiled(_emit_eight_bytes, types.uint64)
+_lowest_bit = _compiled(_emit_lowest_bit, types.uint64)
+_count_bits = _compiled(_emit_count_bits, types.uint64)
+_prefetch = _compiled(_emit_prefetch, types.uint64)
+
+
+@overload(classify_bytes, inline="always")
+def _choose_classify_bytes(text, position, case_bit, out, at):  # type: ignore[no-untyped-def]
+    return lambda text, position, case_bit, out, at: _classify_bytes(
+        text, position, case_bit, out, at
+    )
+
+
+@overload(eight_bytes, inline="always")
+def _choose_eight_bytes(array, position):  # type: ignore[no-untyped-def]
+    return lambda array, position: _eight_bytes(array, position)
+
+
+@overload(lowest_bit, inline="always")
+def _choose_lowest_bit(bits):  # type: ignore[no-untyped-def]
+    return lambda bits: _lowest_bit(bits)
+
+
+@overload(count_bits, inline="always")
+def _choose_count_bits(bits):  # type: ignore[no-untyped-def]
+    return lambda bits: _count_bits(bits)
+
+
+@overload(prefetch, inline="always")
+def _choose_prefetch(array, item):  # type: ignore[no-untyped-def]
+    return lambda array, item: _prefetch(array, item)
