@@ -70,6 +70,11 @@ class Model:
         return last
 
     @property
+    def steps(self) -> int:
+        """Tokens that training has processed: the last step of `history`, 0 where that is empty."""
+        return int(self._records[-1]["step"]) if self._records else 0
+
+    @property
     def history(self) -> pd.DataFrame:
         """Every metric by step, one row a report: a DataFrame with the column "step".
 
@@ -85,7 +90,10 @@ class Model:
         return self.word_vectors("center")
 
     def word_vectors(self, which: str = "center") -> WordVectors:
-        """Give the "center" or "outside" vectors, or their "sum", as `WordVectors`."""
+        """Give the "center" or "outside" vectors, or their "sum", as `WordVectors`.
+
+        Only the sum is a copy.
+        """
         tables: dict[str, Callable[[], np.ndarray]] = {
             "center": lambda: self.center_vectors,
             "outside": lambda: self.outside_vectors,
@@ -127,6 +135,7 @@ def train(
     epochs: int | None = None,
     learning_rate: float | None = None,
     min_learning_rate: float | None = None,
+    batch_windows: int | None = None,
     threads: int | None = None,
     deterministic: bool = False,
     dim: int = 100,
@@ -162,10 +171,15 @@ def train(
         The rate falls in proportion to progress from the first to the second. Unset: the studied
         default (lowered where many negatives or very few words would make it unstable), and
         1/250 of the learning rate.
+    batch_windows : int, optional
+        Windows of the naive softmax that share one step, at the parameters from before it; 1 is the
+        textbook loop. Unset: the studied default. Negative sampling has no such batch:
+        there it must stay unset.
     threads : int, optional
         Unset: all cores that this process may use.
     deterministic : bool
         Give the same vectors bit for bit for a seed, on however many cores: trains on one thread.
+        The naive softmax does so anyway, on all threads.
     dim : int
         Dimensions of the vectors.
     window : int
@@ -188,7 +202,8 @@ def train(
     seed : int
         Every random choice of training follows from it.
     evaluate : callable, optional
-        Called with the model after each pass; returns more metrics.
+        Called with the model after each pass; returns more metrics. Training goes on in the
+        arrays of that model: copy what is to stay.
     callbacks : sequence of Callback
 
     Returns
@@ -225,6 +240,7 @@ def train(
         epochs=epochs,
         learning_rate=learning_rate,
         min_learning_rate=min_learning_rate,
+        batch_windows=batch_windows,
         threads=threads,
         deterministic=deterministic,
         dim=dim,
@@ -239,6 +255,11 @@ def train(
         heldout_centers=heldout_centers,
         seed=seed,
     )
+    if loss == "negative_sampling" and batch_windows is not None:
+        raise InputError(
+            f"trainer.batch_windows={batch_windows}: negative sampling makes one step a window; "
+            "leave it unset, or use loss=naive_softmax"
+        )
     split = corpus.split(heldout_fraction, split_seed)
     counts = split.vocabulary.counts
     settings = settings.resolved(counts)
@@ -256,16 +277,24 @@ def train(
         seed=split_seed,
     )
     records: list[dict[str, float]] = []
-    model = Model(
-        parameters.center_vectors, parameters.outside_vectors, split.vocabulary, records=records
-    )
+
+    def model_so_far() -> Model:
+        # A new one each time: `Model.vectors` remembers what it has computed.
+        return Model(
+            parameters.center_vectors, parameters.outside_vectors, split.vocabulary, records=records
+        )
 
     def measure() -> dict[str, float]:
         metrics = heldout_metrics(
-            pairs, model.center_vectors, model.outside_vectors, objective, counts, stream.noise
+            pairs,
+            parameters.center_vectors,
+            parameters.outside_vectors,
+            objective,
+            counts,
+            stream.noise,
         )
         if records and evaluate is not None:
-            metrics.update(evaluate(model))
+            metrics.update(evaluate(model_so_far()))
         return metrics
 
     try:
@@ -285,8 +314,8 @@ def train(
             history=records,
         )
     except KeyboardInterrupt as error:
-        raise Interrupted(model) from error
-    return model
+        raise Interrupted(model_so_far()) from error
+    return model_so_far()
 
 
 def load(run_folder: str | os.PathLike[str]) -> Model:

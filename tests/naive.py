@@ -222,18 +222,22 @@ def negative_sampling_pass(
     return loss, pairs
 
 
-def naive_softmax_pass(V, U, sentences, keep_thresholds, window, shrink, key, rate):
+def naive_softmax_pass(V, U, sentences, keep_thresholds, window, shrink, key, rate, batch=1):
+    """Train in place; `batch` windows share a step, those without outside words left out."""
+    found = windows(sentences, keep_thresholds, window, shrink, key)
+    found = [(c, outside_words) for c, outside_words in found if outside_words]
     loss, pairs = 0.0, 0
-    for c, outside_words in windows(sentences, keep_thresholds, window, shrink, key):
-        gradient_center, gradient_outside = np.zeros_like(V[c]), np.zeros_like(U)
-        for o in outside_words:
-            pair = naive_softmax_loss_and_gradient(V[c], o, U)
-            loss += pair[0]
-            gradient_center += pair[1]
-            gradient_outside += pair[2]
-        V[c] -= rate * gradient_center
-        U -= rate * gradient_outside
-        pairs += len(outside_words)
+    for first in range(0, len(found), batch):
+        gradient_centers, gradient_outsides = np.zeros_like(V), np.zeros_like(U)
+        for c, outside_words in found[first : first + batch]:
+            for o in outside_words:
+                pair = naive_softmax_loss_and_gradient(V[c], o, U)
+                loss += pair[0]
+                gradient_centers[c] += pair[1]
+                gradient_outsides += pair[2]
+            pairs += len(outside_words)
+        V -= rate * gradient_centers
+        U -= rate * gradient_outsides
     return loss, pairs
 
 

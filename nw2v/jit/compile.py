@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from functools import cache
-from pathlib import Path
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import numba
+from numba.core.event import Listener, register, unregister
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -25,14 +27,13 @@ prange = numba.prange
 
 def kernel(function: Function) -> Function:
     """Compile a serial loop; releases the GIL, so that Python threads can run it side by side."""
-    flags: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": set(FAST_MATH)}
-    return _cached_until_a_source_changes(numba.njit(**flags, error_model="numpy")(function))
+    flags: dict[str, Any] = {"nogil": True, "fastmath": set(FAST_MATH)}
+    return _cached(numba.njit(**flags, error_model="numpy")(function))
 
 
 def exact_kernel(function: Function) -> Function:
     """Compile a serial loop whose floating-point operations keep their written order."""
-    flags: dict[str, Any] = {"nogil": True, "cache": True}
-    return _cached_until_a_source_changes(numba.njit(**flags, error_model="numpy")(function))
+    return _cached(numba.njit(nogil=True, error_model="numpy")(function))
 
 
 def parallel_kernel(function: Function) -> Function:
@@ -41,26 +42,75 @@ def parallel_kernel(function: Function) -> Function:
     return numba.njit(**flags, error_model="numpy")(function)
 
 
-def _cached_until_a_source_changes(dispatcher: Any) -> Any:
-    """Let the cache of compiled code depend on all sources of nw2v.
+def _cached(dispatcher: Any) -> Any:
+    """Keep the compiled code in files, where there is a folder for them."""
+    if COMPILED:
+        from nw2v.jit.cache import kernel_cache
 
-    Numba looks at the file of the function alone: a kernel would stay as it was when a primitive
-    that is compiled into it changes in another file. It has no public way to say more.
-    """
-    file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-    if hasattr(file, "_source_stamp"):
-        file._source_stamp = (file._source_stamp, _sources_stamp())
+        cache = kernel_cache(dispatcher.py_func)
+        if cache is not None:
+            dispatcher._cache = cache
     return dispatcher
 
 
-@cache
-def _sources_stamp() -> str:
-    """Digest of the size and time of every source file of the package."""
-    package = Path(__file__).parents[1]
-    digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(package.rglob("*.py")):
-        status = path.stat()
-        digest.update(
-            f"{path.relative_to(package)} {status.st_size} {status.st_mtime_ns}\n".encode()
-        )
-    return digest.hexdigest()
+class _Compilations(Listener):
+    """Passes on when the outermost of nested compilations begins and ends."""
+
+    def __init__(self, begun: Callable[[], None], ended: Callable[[float], None]) -> None:
+        self._begun, self._ended = begun, ended
+        self._depth, self._since = 0, 0.0
+
+    def on_start(self, event: Any) -> None:
+        self._depth += 1  # Numba compiles in one thread at a time.
+        if self._depth == 1:
+            self._since = time.perf_counter()
+            self._begun()
+
+    def on_end(self, event: Any) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self._ended(time.perf_counter() - self._since)
+
+
+@contextmanager
+def compilations_told(begun: Callable[[], None], ended: Callable[[float], None]) -> Iterator[None]:
+    """Call `begun` and `ended` around all that is really compiled, not loaded, in the block.
+
+    Parameters
+    ----------
+    begun : callable
+        Called before a function is compiled, with those that it calls.
+    ended : callable
+        Called afterwards with the seconds that it took.
+    """
+    listener = _Compilations(begun, ended)
+    register("numba:compile", listener)
+    try:
+        yield
+    finally:
+        unregister("numba:compile", listener)
+
+
+def _do_not_import_scipy() -> None:
+    """Spare the 0.2 s in which Numba imports scipy at the first call of any compiled function.
+
+    It wants to know whether it could compile linear algebra, which no kernel here contains. Here
+    it is told that scipy is there, as it is. Compiling linear algebra asks again, by the real
+    function.
+    """
+    if "numba.np.arraymath" in sys.modules or find_spec("scipy") is None:
+        return
+    from numba.np import linalg
+
+    asked = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        from numba.np import arraymath
+
+        arraymath.ensure_blas = asked
+    finally:
+        linalg.ensure_blas = asked
+
+
+if COMPILED:
+    _do_not_import_scipy()

@@ -1,4 +1,4 @@
-"""One pass of skip-gram with the naive softmax over a piece of text: the textbook loop, exact.
+"""One pass of skip-gram with the naive softmax over a piece of text: exact, all threads together.
 
 For a center word c with outside words o_1 ... o_m, y-hat = softmax(U v_c) and y_j the one-hot of
 o_j, the window's loss and gradients are
@@ -7,7 +7,12 @@ o_j, the window's loss and gradients are
     dJ/dv_c = U^T (m y-hat - sum_j y_j)
     dJ/dU   = (m y-hat - sum_j y_j) v_c^T
 
-one softmax and one update of all of U a window.
+A batch of windows shares two sweeps over U, at the parameters from before the batch: the first
+computes logits, the second the gradients and the step. A batch of one window is the textbook loop.
+
+Each sweep is cut into blocks of words, as many as the vocabulary asks for, whatever the number of
+threads. Whoever is free takes the next block; what the blocks have found out is added up in the
+order of the blocks. So the results are the same bit for bit for any number of threads.
 """
 
 from __future__ import annotations
@@ -17,79 +22,376 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nw2v.jit.atomics import NUMBERS_A_LINE, fetch_and_add, observe, publish
 from nw2v.jit.compile import kernel
-from nw2v.jit.rows import LANES, ROWS_IN_FLIGHT, dot_rows, exponentials, update_rows
-from nw2v.kernels.stream import Windows, draw_windows, windows_for
+from nw2v.jit.rows import aligned_zeros
+from nw2v.jit.softmax_rows import (
+    PERIOD,
+    ROW_MULTIPLE,
+    add_gradients,
+    largest_scores,
+    period_of,
+    scale_scores,
+    score_columns,
+    score_rows,
+    step_rows,
+    width_for,
+    window_exponentials,
+)
+from nw2v.kernels.stream import Windows, draw_centers, windows_for
+
+BLOCK_ROWS = 144
+"""Words of a block, or a multiple: a few hundred kilobytes for the usual dimensions, at most."""
+MOST_BLOCKS = 256
+BLOCKS_A_MEMBER = 4
+"""Blocks there must be for each thread; fewer are not worth another one."""
+NEAR_FLOATS = 6_000
+"""Floats of U that stay in the nearest cache from the gradients to the step."""
+PATIENCE = 20_000
+"""How often a thread looks for work before it gives way."""
+
+# The work on a batch: three phases, each of which must be complete before the next begins.
+LOGITS, STEPS, CENTERS = 0, 1, 2
+PHASES = 3
+# A claim is the number of a phase and, below it, how many of its items have been taken. The number
+# begins again at 0 before it runs into the sign.
+_PHASE_BITS = 32
+_ITEM_MASK = (1 << _PHASE_BITS) - 1
+_LAST_PHASE = PHASES << 28
+
+# Places in `Team.state`.
+_COMPLETE = 0  # items of the phase that are done
+_FINISHED = NUMBERS_A_LINE  # whether the piece is done
+_PHASE, _NEXT, _END, _FIRST, _LAST, _COUNT, _PAIRS = range(
+    2 * NUMBERS_A_LINE, 2 * NUMBERS_A_LINE + 7
+)
+_STATE_SIZE = 3 * NUMBERS_A_LINE
+# Places in `Team.amounts`.
+_LOSS, _FIRST_RATE, _SLOPE = range(3)
 
 
-class Workspace(NamedTuple):
-    """One thread's scratch memory."""
+class Team(NamedTuple):
+    """What the threads that work on a piece share; W windows a batch, N blocks."""
 
     windows: Windows
-    rows: np.ndarray  # int32: every word of the vocabulary
-    scores: np.ndarray  # float32: logits, then their exponentials
-    steps: np.ndarray  # float32: learning rate times minus the derivative by each logit
-    gradient: np.ndarray  # (length,) float32
+    claims: np.ndarray  # int64: a line for each member, who takes from its own items first
+    state: np.ndarray  # int64: see the places above
+    amounts: np.ndarray  # float64: loss, and the rate of the first window and its slope
+    block_rows: int  # words of a block
+    block_count: int  # N
+    batch: np.ndarray  # (W,) int32: places of the batch's centers in `windows`
+    panel: np.ndarray  # (width, length) float32: their center vectors
+    columns: np.ndarray  # (length, width) float32: the same by columns, for wide batches
+    scores: np.ndarray  # float32: `width` for each word; see nw2v.jit.softmax_rows
+    largest: np.ndarray  # (N, period) float32: largest logits, then factors
+    totals: np.ndarray  # (N, period) float64: sums of exponentials
+    named: np.ndarray  # (N, width) float64: sums of the logits of outside words
+    top: np.ndarray  # (W,) float32: largest logit of each window
+    share: np.ndarray  # (W,) float64: minus the step of a word by its exponential
+    gradients: np.ndarray  # (N width, length) float32: of the center vectors, times minus the rate
 
 
-def workspace_for(tokens: int, vocabulary: int, length: int) -> Workspace:
-    """Allocate scratch memory for pieces of at most `tokens` tokens, rows of `length` floats."""
-    size = vocabulary + max(ROWS_IN_FLIGHT, LANES)
-    rows = np.zeros(size, dtype=np.int32)
-    rows[:vocabulary] = np.arange(vocabulary)
-    return Workspace(
-        windows_for(tokens),
-        rows,
-        np.zeros(size, dtype=np.float32),
-        np.zeros(size, dtype=np.float32),
-        np.zeros(length, dtype=np.float32),
+def team_for(vocabulary: int, length: int, *, windows: int, threads: int) -> Team:
+    """Allocate what a team needs, without room for windows yet (see `with_room`)."""
+    rows = BLOCK_ROWS * max(1, -(-vocabulary // (BLOCK_ROWS * MOST_BLOCKS)))
+    blocks = -(-vocabulary // rows)
+    members = max(1, min(threads, blocks // BLOCKS_A_MEMBER))
+    width = width_for(windows)
+    period = period_of(width)
+    return Team(
+        windows=windows_for(0),
+        claims=np.full(members * NUMBERS_A_LINE, _ITEM_MASK >> 1, dtype=np.int64),
+        state=np.zeros(_STATE_SIZE, dtype=np.int64),
+        amounts=np.zeros(3),
+        block_rows=rows,
+        block_count=blocks,
+        batch=np.zeros(windows, dtype=np.int32),
+        panel=aligned_zeros(width, length),
+        columns=aligned_zeros(length, width),
+        scores=aligned_zeros(vocabulary + ROW_MULTIPLE, width).reshape(-1),
+        largest=aligned_zeros(blocks, period),
+        totals=np.zeros((blocks, period)),
+        named=np.zeros((blocks, width)),
+        top=np.zeros(windows, dtype=np.float32),
+        share=np.zeros(windows),
+        gradients=aligned_zeros(blocks * width, length),
     )
+
+
+def with_room(team: Team, tokens: int) -> Team:
+    """Give a team room for pieces whose sentences have at most `tokens` tokens."""
+    return team._replace(windows=windows_for(tokens))
+
+
+def members(team: Team) -> int:
+    """Count the threads that a team has work for."""
+    return len(team.claims) // NUMBERS_A_LINE
+
+
+def result(team: Team) -> tuple[float, int]:
+    """Give the sum of losses and the pairs of the piece that is done."""
+    return float(team.amounts[_LOSS]), int(team.state[_PAIRS])
+
+
+# --- what is done between two phases, by one thread -----------------------------------------------
 
 
 @kernel
-def naive_softmax_pass(  # type: ignore[no-untyped-def]
-    lanes, centers, outsides, text, law, piece, workspace
-):
-    """Train on one piece of a text.
+def _open_phase(team, phase):  # type: ignore[no-untyped-def]
+    """Let the items of a phase be taken."""
+    phase = phase % _LAST_PHASE
+    team.state[_PHASE] = phase
+    publish(team.state, _COMPLETE, 0)
+    for member in range(len(team.claims) // NUMBERS_A_LINE):
+        publish(team.claims, member * NUMBERS_A_LINE, phase << _PHASE_BITS)
 
-    Parameters and results are those of
-    `nw2v.kernels.negative_sampling.negative_sampling_pass`, without the negatives.
-    """
-    rows, scores, steps = workspace.rows, workspace.scores, workspace.steps
-    gradient = workspace.gradient
-    words, first, last = workspace.windows
-    kept = draw_windows(
-        text, law, piece.key, piece.first_sentence, piece.last_sentence, workspace.windows
-    )
-    vocabulary = len(outsides)
-    loss, pairs = 0.0, 0
-    slope = (piece.last_rate - piece.first_rate) / max(kept, 1)
-    for i in range(kept):
+
+@kernel
+def _next_batch(centers, team):  # type: ignore[no-untyped-def]
+    """Gather the next windows that have outside words; tell whether there are any."""
+    words, first, last = team.windows
+    count, i = 0, team.state[_NEXT]
+    while i < team.state[_END] and count < len(team.batch):
+        if last[i] - first[i] > 1:
+            team.batch[count] = i
+            team.state[_PAIRS] += last[i] - first[i] - 1
+            count += 1
+        i += 1
+    team.state[_NEXT], team.state[_COUNT] = i, count
+    width = len(team.panel)
+    for b in range(width):
+        if b < count:
+            center = words[team.batch[b]]
+            for k in range(centers.shape[1]):
+                team.panel[b, k] = centers[center, k]
+        else:
+            for k in range(centers.shape[1]):
+                team.panel[b, k] = np.float32(0)
+    if width >= PERIOD:
+        for k in range(centers.shape[1]):
+            for b in range(width):
+                team.columns[k, b] = team.panel[b, k]
+    return count > 0
+
+
+@kernel
+def _normalise(team):  # type: ignore[no-untyped-def]
+    """Add up what the blocks found: each window's log-sum-exp, its loss, its share of a step."""
+    first, last = team.windows.first, team.windows.last
+    loss = team.amounts[_LOSS]
+    for b in range(team.state[_COUNT]):
+        i = team.batch[b]
         m = last[i] - first[i] - 1
-        if m == 0:
+        top = team.largest[0, b]
+        for block in range(1, team.block_count):
+            top = max(top, team.largest[block, b])
+        total, named = 0.0, 0.0
+        for block in range(team.block_count):
+            total += team.totals[block, b] * math.exp(np.float64(team.largest[block, b] - top))
+            named += team.named[block, b]
+        loss += m * (np.float64(top) + math.log(total)) - named
+        rate = team.amounts[_FIRST_RATE] + team.amounts[_SLOPE] * (i - team.state[_FIRST])
+        team.top[b] = top
+        team.share[b] = -rate * m / total
+    team.amounts[_LOSS] = loss
+
+
+@kernel
+def begin_piece(centers, text, law, piece, team):  # type: ignore[no-untyped-def]
+    """Draw the windows of a piece and let its first batch be worked on.
+
+    Parameters
+    ----------
+    centers : (V, length) float32 array
+    text : Text
+    law : WindowLaw
+    piece : Piece
+    team : Team
+        Not at work.
+
+    Returns
+    -------
+    kept : int
+        Center words.
+    """
+    begin, end = draw_centers(text, law, piece, team.windows)
+    team.amounts[_LOSS] = 0.0
+    team.amounts[_FIRST_RATE] = piece.first_rate
+    team.amounts[_SLOPE] = (piece.last_rate - piece.first_rate) / max(end - begin, 1)
+    team.state[_FIRST] = team.state[_NEXT] = begin
+    team.state[_END] = end
+    team.state[_PAIRS] = 0
+    if _next_batch(centers, team):
+        publish(team.state, _FINISHED, 0)
+        _open_phase(team, (team.state[_PHASE] // PHASES + 1) * PHASES)
+    else:
+        publish(team.state, _FINISHED, 1)
+    return end - begin
+
+
+@kernel
+def _close_phase(centers, team, phase):  # type: ignore[no-untyped-def]
+    """Do what follows a phase that is complete, and open the next."""
+    kind = phase % PHASES
+    if kind == LOGITS:
+        _normalise(team)
+    if kind < CENTERS or _next_batch(centers, team):
+        _open_phase(team, phase + 1)
+    else:
+        publish(team.state, _FINISHED, 1)
+
+
+# --- the items of the phases, taken by any thread -------------------------------------------------
+
+
+@kernel
+def _logits_of_block(lanes, outsides, team, block):  # type: ignore[no-untyped-def]
+    """Compute the logits of a block's words, their maxima and exponentials for each window."""
+    words, windows_first, windows_last = team.windows
+    width, period = len(team.panel), team.largest.shape[1]
+    first = block * team.block_rows
+    count = min(team.block_rows, len(outsides) - first)
+    if width >= PERIOD:
+        depth = outsides.shape[1]
+        score_columns(lanes, outsides, first, count, team.columns, depth, width, team.scores)
+    else:
+        score_rows(lanes, outsides, first, count, team.panel, width, team.scores)
+    for b in range(team.state[_COUNT]):
+        i = team.batch[b]
+        named = 0.0
+        for j in range(windows_first[i], windows_last[i]):
+            word = words[j]
+            if j != i and first <= word < first + count:
+                named += np.float64(team.scores[word * width + b])
+        team.named[block, b] = named
+    start, size = first * width, count * width
+    largest, totals = team.largest, team.totals
+    largest_scores(lanes, team.scores, start, size, period, largest, block)
+    for p in range(width, period):
+        largest[block, p % width] = max(largest[block, p % width], largest[block, p])
+    for p in range(width, period):
+        largest[block, p] = largest[block, p % width]
+    window_exponentials(lanes, team.scores, start, size, period, largest, totals, block)
+    for p in range(width, period):
+        totals[block, p % width] += totals[block, p]
+
+
+@kernel
+def _step_block(lanes, outsides, team, block):  # type: ignore[no-untyped-def]
+    """Update a block's words, and compute its part of the center vectors' gradients."""
+    words, windows_first, windows_last = team.windows
+    width, period = len(team.panel), team.largest.shape[1]
+    batch_count = team.state[_COUNT]
+    first = block * team.block_rows
+    count = min(team.block_rows, len(outsides) - first)
+    factors, steps = team.largest, team.scores
+    for b in range(width):
+        factor = np.float32(0)
+        if b < batch_count:
+            lower = math.exp(np.float64(factors[block, b] - team.top[b]))
+            factor = np.float32(team.share[b] * lower)
+        factors[block, b] = factor
+    for p in range(width, period):
+        factors[block, p] = factors[block, p % width]
+    scale_scores(lanes, steps, first * width, count * width, period, factors, block)
+    for b in range(batch_count):
+        i = team.batch[b]
+        rate = team.amounts[_FIRST_RATE] + team.amounts[_SLOPE] * (i - team.state[_FIRST])
+        for j in range(windows_first[i], windows_last[i]):
+            word = words[j]
+            if j != i and first <= word < first + count:
+                steps[word * width + b] += np.float32(rate)
+    gradient = block * width
+    for row in range(gradient, gradient + width):
+        for k in range(outsides.shape[1]):
+            team.gradients[row, k] = np.float32(0)
+    near = max(1, NEAR_FLOATS // (ROW_MULTIPLE * outsides.shape[1])) * ROW_MULTIPLE
+    for begin in range(first, first + count, near):
+        rows = min(near, first + count - begin)
+        add_gradients(lanes, outsides, begin, rows, steps, width, team.gradients, gradient)
+        step_rows(lanes, outsides, begin, rows, steps, width, batch_count, team.panel)
+
+
+@kernel
+def _update_center(centers, team, b):  # type: ignore[no-untyped-def]
+    """Update the center vector of window b and of all later windows with the same center."""
+    words = team.windows.words
+    center, width = words[team.batch[b]], len(team.panel)
+    for other in range(b):
+        if words[team.batch[other]] == center:
+            return
+    for other in range(b, team.state[_COUNT]):
+        if words[team.batch[other]] == center:
+            for block in range(team.block_count):
+                row = block * width + other
+                for k in range(centers.shape[1]):
+                    centers[center, k] += team.gradients[row, k]
+
+
+@kernel
+def _take(team, member):  # type: ignore[no-untyped-def]
+    """Take an item: the number of its phase and its own, or -1 where there is none.
+
+    Items are shared out among the members in stretches, so that each finds the rows it takes in its
+    own cache again; who has done its own takes those of others. Every other sweep goes
+    backwards: what was read last is read first.
+    """
+    members = len(team.claims) // NUMBERS_A_LINE
+    for turn in range(members):
+        owner = member + turn if member + turn < members else member + turn - members
+        claim = observe(team.claims, owner * NUMBERS_A_LINE)
+        for attempt in range(2):
+            phase, taken = claim >> _PHASE_BITS, claim & _ITEM_MASK
+            kind = phase % PHASES
+            items = len(team.batch) if kind == CENTERS else team.block_count
+            first, last = items * owner // members, items * (owner + 1) // members
+            if taken >= last - first:
+                break
+            if attempt:
+                return phase, first + taken if kind != STEPS else last - 1 - taken
+            # The phase may have gone on meanwhile: what counts is what this returns.
+            claim = fetch_and_add(team.claims, owner * NUMBERS_A_LINE, 1)
+    return -1, -1
+
+
+@kernel
+def work(lanes, centers, outsides, team, member):  # type: ignore[no-untyped-def]
+    """Work on the piece that a team has begun, until it is done or nothing is left to take.
+
+    Parameters
+    ----------
+    lanes : tuple
+        From `nw2v.jit.rows.row_layout`.
+    centers, outsides : (V, length) float32 arrays
+        Center and outside vectors; changed in place.
+    team : Team
+    member : int
+        Which of the team's threads this is. Others may be at work or not: any one of them can do
+        everything alone.
+
+    Returns
+    -------
+    done : bool
+        Whether the piece is done. If not, other threads are at the last items of a phase (or, for a
+        thread that has not begun the piece, there may be none): call again soon.
+    """
+    idle = 0
+    while idle < PATIENCE:
+        phase, item = _take(team, member)
+        if item < 0:
+            if observe(team.state, _FINISHED):
+                return True
+            idle += 1
             continue
-        center = words[i]
-        dot_rows(lanes, outsides, rows, vocabulary, centers, center, scores)
-        outside_scores = 0.0
-        for j in range(first[i], last[i]):
-            if j != i:
-                outside_scores += np.float64(scores[words[j]])
-        largest = scores[0]
-        for w in range(1, vocabulary):
-            largest = max(largest, scores[w])
-        total = exponentials(lanes, scores, vocabulary, largest)
-        loss += m * (np.float64(largest) + math.log(total)) - outside_scores
-        rate = np.float32(piece.first_rate + slope * i)
-        scale = np.float32(-rate * m / total)
-        for w in range(vocabulary):
-            steps[w] = scale * scores[w]
-        for j in range(first[i], last[i]):
-            if j != i:
-                steps[words[j]] += rate
-        for k in range(len(gradient)):
-            gradient[k] = np.float32(0)
-        update_rows(lanes, outsides, rows, steps, vocabulary, centers, center, gradient)
-        for k in range(len(gradient)):
-            centers[center, k] += gradient[k]
-        pairs += m
-    return loss, pairs, kept
+        idle = 0
+        kind = phase % PHASES
+        if kind == LOGITS:
+            _logits_of_block(lanes, outsides, team, item)
+        elif kind == STEPS:
+            _step_block(lanes, outsides, team, item)
+        elif item < team.state[_COUNT]:
+            _update_center(centers, team, item)
+        items = len(team.batch) if kind == CENTERS else team.block_count
+        if fetch_and_add(team.state, _COMPLETE, 1) == items - 1:
+            _close_phase(centers, team, phase)
+    return False

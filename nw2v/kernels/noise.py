@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from nw2v.errors import InputError
-from nw2v.jit.random import random_order, stream_key
+from nw2v.jit.compile import exact_kernel
+from nw2v.jit.random import random_bits, stream_key, word64
 
 SMALLEST_TABLE = 1 << 20
 ENTRIES_A_WORD = 16
+_LOW_HALF = word64(0xFFFFFFFF)
+_32 = word64(32)
 
 
 def noise_counts(distribution: np.ndarray) -> np.ndarray:
@@ -63,7 +66,19 @@ def noise_table(entries: np.ndarray, seed: int) -> np.ndarray:
     (size,) int32 array
     """
     table = np.repeat(np.arange(len(entries), dtype=np.int32), entries)
-    return table[random_order(stream_key(seed, "noise table"), len(table))]
+    _shuffle(table, stream_key(seed, "noise table"))
+    return table
+
+
+@exact_kernel
+def _shuffle(table, key):  # type: ignore[no-untyped-def]
+    """Put a table (n,), n below 2^32, in random order, in place (Fisher and Yates)."""
+    for last in range(table.size - 1, 0, -1):
+        bits, choices = random_bits(key, last), word64(last + 1)
+        # The 64 bits as a fraction of 1, times the number of choices, without its fraction.
+        below = ((bits & _LOW_HALF) * choices) >> _32
+        chosen = np.int64(((bits >> _32) * choices + below) >> _32)
+        table[last], table[chosen] = table[chosen], table[last]
 
 
 def noise_probabilities(entries: np.ndarray) -> np.ndarray:

@@ -44,6 +44,9 @@ class Piece(NamedTuple):
     key: np.uint64  # the pass's stream of random numbers
     first_rate: float  # learning rate before the first token
     last_rate: float  # and after the last
+    # Its centers are the tokens at these positions of the text: a part of a long sentence.
+    first_token: int = 0
+    last_token: int = 1 << 62  # exclusive
 
 
 class Windows(NamedTuple):
@@ -128,3 +131,30 @@ def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # typ
         for k in range(max(start, kept - law.window), kept):
             windows.last[k] = min(windows.last[k], kept)
     return kept
+
+
+@exact_kernel
+def _count_kept(text, law, key, first_token, last_token):  # type: ignore[no-untyped-def]
+    """Count the words that are kept of some tokens."""
+    kept = 0
+    for position in range(first_token, last_token):
+        bits = random_bits(key, position)
+        kept += np.int64(bits >> _32) < law.keep_thresholds[text.tokens[position]]
+    return kept
+
+
+@exact_kernel
+def draw_centers(text, law, piece, windows):  # type: ignore[no-untyped-def]
+    """Draw the windows of all sentences that a piece touches.
+
+    Returns
+    -------
+    first, last : int
+        Which of the words in `windows` are centers of the piece, last exclusive: outside words
+        may stand before the first and after the last.
+    """
+    kept = draw_windows(text, law, piece.key, piece.first_sentence, piece.last_sentence, windows)
+    start, end = text.offsets[piece.first_sentence], text.offsets[piece.last_sentence]
+    before = _count_kept(text, law, piece.key, start, min(piece.first_token, end))
+    after = _count_kept(text, law, piece.key, max(piece.last_token, start), end)
+    return before, kept - after

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from nw2v.jit.random import raw_words, stream_key
+from nw2v.jit.random import stream_key
 from nw2v.jit.rows import aligned_zeros, row_layout
+
+_ROWS_AT_ONCE = 256
 
 
 class Parameters:
@@ -45,13 +47,17 @@ class Parameters:
         self.outsides = aligned_zeros(vocabulary_size, length)
         block = max(1, (1 << 20) // dim)
         for first in range(0, vocabulary_size, block):
-            rows = self.center_vectors[first : first + block]
-            words = raw_words(stream_key(seed, "initial vectors", first), rows.size)
-            # The top 24 bits: a float32 holds no more.
-            rows[:] = (words >> np.uint64(40)).astype(np.float32).reshape(rows.shape)
-            rows *= np.float32(2.0**-24)
-            rows -= np.float32(0.5)
-            rows *= np.float32(initial_scale / dim)
+            # The raw words of a bit generator are the same in every version of NumPy.
+            bits = np.random.Philox(key=int(stream_key(seed, "initial vectors", first)))
+            last = min(first + block, vocabulary_size)
+            for start in range(first, last, _ROWS_AT_ONCE):
+                rows = self.center_vectors[start : min(start + _ROWS_AT_ONCE, last)]
+                # The top 24 bits: a float32 holds no more.
+                words = bits.random_raw(rows.size) >> np.uint64(40)
+                rows[:] = words.astype(np.float32).reshape(rows.shape)
+                rows *= np.float32(2.0**-24)
+                rows -= np.float32(0.5)
+                rows *= np.float32(initial_scale / dim)
 
     @property
     def center_vectors(self) -> np.ndarray:

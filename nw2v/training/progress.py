@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from contextlib import ExitStack
 from typing import Any, TextIO
 
 from nw2v.training.callbacks import Callback, Report, TrainingStart
@@ -107,6 +108,64 @@ class ProgressBar(Callback):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+class CompilationNotice(Callback):
+    """Say that kernels are being compiled, which is done once, and how long it took.
+
+    Used as a context manager around all that may compile, and as a callback of the training: the
+    seconds are told when training begins, and for what is compiled later when the block ends.
+
+    Parameters
+    ----------
+    stream : text file, optional
+        Where to write; standard error by default.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = sys.stderr if stream is None else stream
+        self._seconds = 0.0
+        self._told = False
+        self._listening = ExitStack()
+
+    def __enter__(self) -> CompilationNotice:
+        from nw2v.jit.compile import compilations_told
+
+        self._listening.enter_context(compilations_told(self._begun, self._ended))
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._listening.close()
+        self._tell_seconds()
+
+    def started(self, start: TrainingStart) -> None:
+        """Tell the seconds so far."""
+        self._tell_seconds()
+
+    def epoch(self, report: Report) -> None:
+        """Tell the seconds that the measurements needed before their first use."""
+        self._tell_seconds()
+
+    def _begun(self) -> None:
+        if not self._told:
+            self._told = True
+            self._say("compiling the kernels (once after an installation, and for a new dim) ...")
+
+    def _ended(self, seconds: float) -> None:
+        self._seconds += seconds
+
+    def _tell_seconds(self) -> None:
+        if self._told:
+            self._say(f"compiling took {duration(self._seconds)}")
+        self._told, self._seconds = False, 0.0
+
+    def _say(self, line: str) -> None:
+        if self.stream.isatty():  # A bar may be there, which the line has to go above.
+            from tqdm import tqdm
+
+            tqdm.write(line, file=self.stream)
+        else:
+            print(line, file=self.stream, flush=True)
 
 
 class ReadingProgress:

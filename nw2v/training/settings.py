@@ -19,6 +19,7 @@ CONFIGURATION_KEYS = {
     "epochs": "trainer.epochs",
     "learning_rate": "trainer.learning_rate",
     "min_learning_rate": "trainer.min_learning_rate",
+    "batch_windows": "trainer.batch_windows",
     "threads": "trainer.threads",
     "deterministic": "trainer.deterministic",
     "dim": "model.dim",
@@ -40,6 +41,9 @@ STUDIED_DEFAULTS = {
     ("negative_sampling", "stream"): (0.05, 5),
     ("naive_softmax", "stream"): (0.1, 1),
 }
+STUDIED_BATCH_WINDOWS = 1
+"""Windows of the naive softmax that share a step where `trainer.batch_windows` is unset."""
+LARGEST_BATCH = 4096
 LARGEST_STEP = 0.5
 """Default learning rate times the times that a word may be a negative of one center."""
 LARGEST_DIM = 10_000
@@ -66,6 +70,7 @@ class TrainingSettings:
     epochs: int | None = None
     learning_rate: float | None = None
     min_learning_rate: float | None = None
+    batch_windows: int | None = None
     threads: int | None = None
     deterministic: bool = False
     dim: int = 100
@@ -92,6 +97,7 @@ class TrainingSettings:
         _whole("epochs", self.epochs, 1, 1_000_000, optional=True)
         _number("learning_rate", self.learning_rate, 0.0, 100.0, above=True, optional=True)
         _number("min_learning_rate", self.min_learning_rate, 0.0, 100.0, optional=True)
+        _whole("batch_windows", self.batch_windows, 1, LARGEST_BATCH, optional=True)
         _whole("threads", self.threads, 1, 4096, optional=True)
         _boolean("deterministic", self.deterministic)
         _whole("dim", self.dim, 1, LARGEST_DIM)
@@ -135,6 +141,8 @@ class TrainingSettings:
             values["epochs"] = epochs
         if self.min_learning_rate is None:
             values["min_learning_rate"] = learning_rate / 250
+        if self.batch_windows is None and self.loss == "naive_softmax":
+            values["batch_windows"] = STUDIED_BATCH_WINDOWS
         if self.threads is None:
             values["threads"] = available_cores()
         if all(getattr(self, name) == value for name, value in values.items()):

@@ -1,19 +1,22 @@
-"""Training from the token stream: threads that share the parameters without locks.
+"""Training from the token stream: pieces of the text, taken by threads.
 
-The text is cut into pieces at sentence ends, in a way that depends on the text alone, and each pass
+The text is cut into pieces in a way that does not depend on the threads, and each pass over it
 takes them in a random order of its own: texts are often sorted by subject, and the last ones would
-weigh too much. Each piece is one call of a compiled kernel, made by whichever thread is free; its
-random numbers follow from where it stands in the text, its learning rates from its place in the
-order, and the order from seed and pass. So one thread repeats bit for bit, and
-more threads draw the same samples and differ only in the order of their updates (Recht et al.,
-"Hogwild!", NeurIPS 2011).
+weigh too much. A piece's random numbers follow from where it stands in the text, its learning rates
+from its place in the order, and the order from seed and pass.
+
+What the threads do is the loss's affair (`nw2v.training.stream_passes`). With negative sampling
+each takes pieces of its own, and all change the same parameters without locks (Recht et al.,
+"Hogwild!", NeurIPS 2011): one thread repeats bit for bit, and more draw the same samples and differ
+only in the order of their updates. With the naive softmax one thread takes the pieces, one after
+the other, and the others help it with each.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
@@ -23,12 +26,19 @@ import numpy as np
 from nw2v.corpus import EncodedText
 from nw2v.jit.random import random_order, stream_key
 from nw2v.kernels.stream import Piece, Text, keep_probabilities, window_law
+from nw2v.training.naive_softmax_pass import NaiveSoftmaxPass
+from nw2v.training.negative_sampling_pass import NegativeSamplingPass
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
-from nw2v.training.stream_passes import STREAM_PASSES
+from nw2v.training.stream_passes import Helper, StreamPass
 from nw2v.training.trainer import Progress
 
+STREAM_PASSES: dict[str, type[NegativeSamplingPass] | type[NaiveSoftmaxPass]] = {
+    "negative_sampling": NegativeSamplingPass,
+    "naive_softmax": NaiveSoftmaxPass,
+}
 REPORTS_A_RUN = 100
+REPORTS_A_SLOW_RUN = 1000
 POLL_SECONDS = 0.05
 PROBE_SECONDS = 0.2
 
@@ -61,9 +71,11 @@ class StreamTrainer:
     ) -> None:
         assert settings.epochs and settings.learning_rate and settings.threads
         assert settings.min_learning_rate is not None
+        loss = STREAM_PASSES[settings.loss]
         self.parameters = parameters
         self.epochs = settings.epochs
-        self.threads = 1 if settings.deterministic else settings.threads
+        one_thread = settings.deterministic and not loss.repeats_on_any_threads
+        self.threads = 1 if one_thread else settings.threads
         self.total_steps = len(text.tokens) * settings.epochs
         self._seed = settings.seed
         self._rates = settings.learning_rate, settings.min_learning_rate
@@ -74,19 +86,20 @@ class StreamTrainer:
             subsample=settings.subsample,
             shrink=settings.shrink_window,
         )
-        self._pass = STREAM_PASSES[settings.loss](
-            parameters, self._text, law, counts, settings, self.threads
-        )
+        self._pass: StreamPass = loss(parameters, self._text, law, counts, settings, self.threads)
         self.noise = self._pass.noise
         self.initial_loss = self._pass.initial_loss
         self._centers_an_epoch = float(counts @ keep_probabilities(counts, settings.subsample))
-        self._bounds = _cut_at_sentence_ends(self._text.offsets, self._pass.tokens_a_piece)
+        cut = _cut_anywhere if self._pass.cuts_sentences else _cut_at_sentence_ends
+        # Piece number i has the tokens from bounds[i] to bounds[i + 1].
+        self._bounds = cut(self._text.offsets, self._pass.tokens_a_piece)
         self._workspaces: list[Any] = []
 
     def prepare(self) -> None:
         """Compile the kernel and allocate the threads' workspaces."""
-        longest = int(np.diff(self._text.offsets[self._bounds]).max())
-        threads = min(self.threads, len(self._bounds) - 1)
+        pieces = len(self._bounds) - 1
+        longest = max(self._tokens_touched(number) for number in range(pieces))
+        threads = min(self._pass.threads, pieces)
         self._workspaces = [self._pass.workspace(longest) for _ in range(threads)]
         self._pass.run(Piece(0, 0, stream_key(0), 0.0, 0.0), self._workspaces[0])
 
@@ -95,34 +108,52 @@ class StreamTrainer:
         if not self._pass.is_slow:
             return None
         centers, began = 0, time.perf_counter()
-        for sentence in range(len(self._text.offsets) - 1):
-            piece = Piece(sentence, sentence + 1, stream_key(0), 0.0, 0.0)
-            centers += self._pass.run(piece, self._workspaces[0])[2]
-            if time.perf_counter() - began > PROBE_SECONDS:
-                break
+        with _helping(self._pass.helpers):
+            for number in range(len(self._bounds) - 1):
+                piece = self._piece(number, stream_key(0), (0.0, 0.0))
+                centers += self._pass.run(piece, self._workspaces[0])[2]
+                if time.perf_counter() - began > PROBE_SECONDS:
+                    break
         seconds = time.perf_counter() - began
         if centers == 0:
             return None
         return self.epochs * self._centers_an_epoch * seconds / centers / len(self._workspaces)
+
+    def _sentences_touched(self, number: int) -> tuple[int, int]:
+        """First and last sentence, exclusive, that a piece has tokens of."""
+        first_token, last_token = self._bounds[number : number + 2]
+        first = np.searchsorted(self._text.offsets, first_token, side="right") - 1
+        last = np.searchsorted(self._text.offsets, last_token, side="left")
+        return int(first), int(last)
+
+    def _tokens_touched(self, number: int) -> int:
+        first, last = self._sentences_touched(number)
+        return int(self._text.offsets[last] - self._text.offsets[first])
+
+    def _piece(self, number: int, key: np.uint64, rates: tuple[float, float]) -> Piece:
+        tokens = (int(self._bounds[number + k]) for k in (0, 1))
+        return Piece(*self._sentences_touched(number), key, *rates, *tokens)
 
     def run_epoch(self, epoch: int, report: Callable[[Progress], None]) -> None:
         """Make one pass over the text, its pieces in an order of their own."""
         pieces = len(self._bounds) - 1
         key = stream_key(self._seed, epoch, "stream")
         order = random_order(stream_key(self._seed, epoch, "order"), pieces)
-        sizes = np.diff(self._text.offsets[self._bounds])[order]
+        sizes = np.diff(self._bounds)[order]
         # Tokens processed when each piece is begun, and in the end.
         steps = epoch * len(self._text.tokens) + np.concatenate([[0], np.cumsum(sizes)])
         work = _SharedWork(pieces)
 
         def run(place: int, workspace: Any) -> tuple[float, int, int]:
-            first, last = (int(self._bounds[order[place] + k]) for k in (0, 1))
-            rates = (self._rate(steps[place + k]) for k in (0, 1))
-            return self._pass.run(Piece(first, last, key, *rates), workspace)
+            rates = self._rate(steps[place]), self._rate(steps[place + 1])
+            return self._pass.run(self._piece(order[place], key, rates), workspace)
 
         segments = self._segments()
         began = time.perf_counter()
-        with work.shared_among(self._workspaces, run) as running:
+        with (
+            _helping(self._pass.helpers),
+            work.shared_among(self._workspaces, run) as running,
+        ):
             for still_running in running:
                 while segments and work.is_done(segments[0]):
                     segment = segments.pop(0)
@@ -135,7 +166,8 @@ class StreamTrainer:
     def _segments(self) -> list[slice]:
         """Cut the places of a pass into as many runs as there are to be reports."""
         pieces = len(self._bounds) - 1
-        reports = min(pieces, -(-REPORTS_A_RUN // self.epochs))
+        wanted = REPORTS_A_SLOW_RUN if self._pass.is_slow else REPORTS_A_RUN
+        reports = min(pieces, -(-wanted // self.epochs))
         bounds = [pieces * r // reports for r in range(reports + 1)]
         return [slice(first, last) for first, last in pairwise(bounds)]
 
@@ -217,7 +249,31 @@ class _SharedWork:
             raise self._failures[0]
 
 
+@contextmanager
+def _helping(helpers: Sequence[Helper]) -> Iterator[None]:
+    """Let each helper work in a thread of its own for as long as the block lasts."""
+    done = threading.Event()
+    threads = [threading.Thread(target=helper, args=(done,)) for helper in helpers]
+    started: list[threading.Thread] = []
+    try:
+        for thread in threads:
+            thread.start()
+            started.append(thread)
+        yield
+    finally:
+        done.set()
+        for thread in started:
+            thread.join()
+
+
 def _cut_at_sentence_ends(offsets: np.ndarray, tokens: int) -> np.ndarray:
-    """Cut a text into pieces of about `tokens` tokens: first sentences, and the end."""
+    """Cut a text into pieces of whole sentences, about `tokens` tokens each: their bounds."""
     inner = np.searchsorted(offsets, np.arange(tokens, offsets[-1], tokens))
-    return np.unique(np.concatenate([[0], inner, [len(offsets) - 1]]))
+    return np.unique(np.concatenate([[0], offsets[inner], [offsets[-1]]]))
+
+
+def _cut_anywhere(offsets: np.ndarray, tokens: int) -> np.ndarray:
+    """Cut a text into pieces of nearly the same size, about `tokens` tokens: their bounds."""
+    total = int(offsets[-1])
+    pieces = max(1, -(-total // tokens))
+    return np.arange(pieces + 1) * total // pieces

@@ -1,143 +1,60 @@
-"""What the stream trainer runs for each loss: the kernel, its tables and its scratch memory."""
+"""What the stream trainer asks of a loss."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from nw2v.kernels import naive_softmax, negative_sampling
-from nw2v.kernels.noise import noise_counts, noise_probabilities, noise_table
-from nw2v.kernels.stream import Piece, Text, WindowLaw
-from nw2v.losses import NegativeSampling
-from nw2v.training.parameters import Parameters
-from nw2v.training.settings import TrainingSettings, mean_outside_words
+from nw2v.kernels.stream import Piece
+
+Helper = Callable[[threading.Event], None]
+"""What a thread does that takes no pieces itself: it helps those that do until the event is set."""
 
 
 class StreamPass(Protocol):
     """One loss over pieces of a text.
 
+    Made from (parameters, text, law, counts, settings, threads), the last being how many threads
+    there are to be in all.
+
     Attributes
     ----------
     tokens_a_piece : int
         About how long a piece should be: some milliseconds of work.
+    cuts_sentences : bool
+        Whether a piece may begin and end inside a sentence.
     is_slow : bool
         Whether an estimate of the training time is worth measuring before it begins.
+    repeats_on_any_threads : bool
+        Whether the results are the same bit for bit whatever the number of threads: then
+        `trainer.deterministic` changes nothing.
     initial_loss : float
         Mean loss a pair where all scores are zero.
     noise : (V,) float64 array or None
         The distribution that negatives are really drawn from.
+    threads : int
+        How many threads take pieces, each one of its own at a time.
+    helpers : sequence of Helper
+        What all other threads do.
     """
 
     tokens_a_piece: int
+    cuts_sentences: bool
     is_slow: bool
+    repeats_on_any_threads: bool
     initial_loss: float
     noise: np.ndarray | None
+    threads: int
+    helpers: Sequence[Helper]
 
     def workspace(self, tokens: int) -> Any:
-        """Allocate one thread's scratch memory for pieces of at most `tokens` tokens."""
+        """Allocate scratch memory for a thread that takes pieces.
+
+        The sentences that a piece touches have at most `tokens` tokens.
+        """
 
     def run(self, piece: Piece, workspace: Any) -> tuple[float, int, int]:
         """Train on a piece of the text: sum of losses, pairs, centers."""
-
-
-class NegativeSamplingPass:
-    """Negative sampling with a pool of shared negatives."""
-
-    tokens_a_piece = 10_000
-    is_slow = False
-
-    def __init__(
-        self,
-        parameters: Parameters,
-        text: Text,
-        law: WindowLaw,
-        counts: np.ndarray,
-        settings: TrainingSettings,
-        threads: int,
-    ) -> None:
-        loss = NegativeSampling(settings.negatives, settings.noise_exponent)
-        entries = noise_counts(loss.noise_distribution(counts))
-        probabilities = noise_probabilities(entries)
-        self.noise: np.ndarray | None = probabilities
-        assert settings.learning_rate is not None
-        mean_negatives = settings.negatives * mean_outside_words(settings.window, law.shrink)
-        pool = negative_sampling.pool_size(mean_negatives)
-        merged_every, merged_words = negative_sampling.merging(
-            settings.learning_rate, mean_negatives, probabilities, pool, threads
-        )
-        self._negatives = negative_sampling.Negatives(
-            table=noise_table(entries, settings.seed),
-            pool=pool,
-            merged_every=merged_every,
-            merged_words=merged_words,
-            per_pair=float(settings.negatives),
-        )
-        self.initial_loss = (1 + settings.negatives) * math.log(2)
-        self._parameters, self._text, self._law = parameters, text, law
-
-    def workspace(self, tokens: int) -> negative_sampling.Workspace:
-        """Allocate one thread's scratch memory."""
-        length = self._parameters.centers.shape[1]
-        return negative_sampling.workspace_for(
-            tokens, self._law.window, self._negatives.pool, length
-        )
-
-    def run(self, piece: Piece, workspace: negative_sampling.Workspace) -> tuple[float, int, int]:
-        """Train on a piece of the text: sum of losses, pairs, centers."""
-        p = self._parameters
-        return negative_sampling.negative_sampling_pass(
-            p.lanes,
-            p.centers,
-            p.outsides,
-            self._text,
-            self._law,
-            self._negatives,
-            piece,
-            workspace,
-        )
-
-
-class NaiveSoftmaxPass:
-    """The exact softmax, one a window."""
-
-    tokens_a_piece = 200
-    is_slow = True
-    noise: np.ndarray | None = None
-
-    def __init__(
-        self,
-        parameters: Parameters,
-        text: Text,
-        law: WindowLaw,
-        counts: np.ndarray,
-        settings: TrainingSettings,
-        threads: int,
-    ) -> None:
-        self.initial_loss = math.log(len(counts))
-        self._parameters, self._text, self._law = parameters, text, law
-
-    def workspace(self, tokens: int) -> naive_softmax.Workspace:
-        """Allocate one thread's scratch memory."""
-        return naive_softmax.workspace_for(tokens, *self._parameters.outsides.shape)
-
-    def run(self, piece: Piece, workspace: naive_softmax.Workspace) -> tuple[float, int, int]:
-        """Train on a piece of the text: sum of losses, pairs, centers."""
-        p = self._parameters
-        return naive_softmax.naive_softmax_pass(
-            p.lanes,
-            p.centers,
-            p.outsides,
-            self._text,
-            self._law,
-            piece,
-            workspace,
-        )
-
-
-STREAM_PASSES: dict[str, Callable[..., StreamPass]] = {
-    "negative_sampling": NegativeSamplingPass,
-    "naive_softmax": NaiveSoftmaxPass,
-}

@@ -18,7 +18,8 @@ import nw2v.jit.rows as rows
 rows.LANES = int(sys.argv[1])
 rows._REGISTERS_A_SWEEP = 6 if rows.LANES == 8 else 14
 import pytest
-sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "tests/jit/test_rows.py"]))
+tests = ["tests/jit/test_rows.py", "tests/jit/test_softmax_rows.py"]
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *tests]))
 """
 
 

@@ -8,7 +8,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from nw2v.training.stream import REPORTS_A_RUN, _cut_at_sentence_ends
+from nw2v.corpus import EncodedText
+from nw2v.jit import COMPILED
+from nw2v.kernels.naive_softmax import BLOCK_ROWS, BLOCKS_A_MEMBER
+from nw2v.training.parameters import Parameters
+from nw2v.training.settings import TrainingSettings
+from nw2v.training.stream import (
+    REPORTS_A_SLOW_RUN,
+    StreamTrainer,
+    _cut_anywhere,
+    _cut_at_sentence_ends,
+)
 from nw2v.training.trainer import Progress
 from tests.training.texts import WORDS, stream_trainer
 
@@ -61,6 +71,58 @@ def test_deterministic_gives_the_same_bits_for_any_number_of_threads():
     np.testing.assert_array_equal(trainers[0].parameters.centers, trainers[1].parameters.centers)
 
 
+def softmax_trainer_on_one_long_sentence(threads, deterministic=False):
+    """A vocabulary that gives work to three threads, in a text of a single sentence."""
+    words = 3 * BLOCKS_A_MEMBER * BLOCK_ROWS + 1 if COMPILED else 50
+    tokens = np.random.default_rng(0).integers(0, words, 2000 if COMPILED else 100, dtype=np.int32)
+    settings = TrainingSettings(
+        loss="naive_softmax",
+        subsample=0.0,
+        dim=20,
+        batch_windows=2,
+        threads=threads,
+        deterministic=deterministic,
+    ).resolved()
+    text = EncodedText(tokens, np.array([0, len(tokens)]))
+    parameters = Parameters(words, 20, seed=1, initial_scale=8.0)
+    trainer = StreamTrainer(text, np.bincount(tokens, minlength=words), parameters, settings)
+    trainer.prepare()
+    return trainer
+
+
+def test_the_naive_softmax_gives_the_same_bits_for_any_number_of_threads(monkeypatch):
+    monkeypatch.setattr("nw2v.training.naive_softmax_pass.PRODUCTS_A_PIECE", 1e5)
+    trainers = [
+        softmax_trainer_on_one_long_sentence(1),
+        softmax_trainer_on_one_long_sentence(2),
+        softmax_trainer_on_one_long_sentence(3, deterministic=True),
+    ]
+    if COMPILED:
+        assert [len(trainer._pass.helpers) for trainer in trainers] == [0, 1, 2]
+    reports = [run(trainer) for trainer in trainers]
+    for other in (1, 2):
+        for matrix in ("centers", "outsides"):
+            np.testing.assert_array_equal(
+                getattr(trainers[0].parameters, matrix), getattr(trainers[other].parameters, matrix)
+            )
+        assert [r.loss for r in reports[0]] == [r.loss for r in reports[other]]
+
+
+def test_a_long_sentence_is_reported_on_and_interrupted_within(monkeypatch):
+    monkeypatch.setattr("nw2v.training.naive_softmax_pass.PRODUCTS_A_PIECE", 1e5)
+    trainer = softmax_trainer_on_one_long_sentence(2)
+    steps = []
+
+    def interrupt(report):
+        steps.append(report.step)
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run_epoch(0, interrupt)
+    assert 0 < steps[0] < steps[1] < steps[2] < trainer.total_steps
+
+
 @pytest.mark.parametrize("loss", ["negative_sampling", "naive_softmax"])
 def test_more_threads_draw_the_same_samples(loss):
     # At a rate too small to matter the loss is a function of the samples alone.
@@ -79,7 +141,7 @@ def test_reports_add_up_and_the_learning_rate_falls_to_its_minimum():
     assert all(a > b for a, b in pairwise(rates))
     assert rates[-1] == pytest.approx(0.1 / 250)
     assert all(r.seconds >= 0 for r in reports)
-    assert len(reports) <= REPORTS_A_RUN + trainer.epochs
+    assert len(reports) <= REPORTS_A_SLOW_RUN + trainer.epochs
 
 
 def test_an_estimate_changes_no_parameter():
@@ -115,5 +177,14 @@ def test_an_error_in_a_thread_is_raised(monkeypatch):
 def test_pieces_cover_the_text_and_end_with_sentences(tokens):
     offsets = np.cumsum([0, 3, 500, 1, 1, 9, 2000, 4])
     bounds = _cut_at_sentence_ends(offsets, tokens)
-    assert bounds[0] == 0 and bounds[-1] == len(offsets) - 1
+    assert bounds[0] == 0 and bounds[-1] == offsets[-1]
     assert (np.diff(bounds) > 0).all()
+    assert np.isin(bounds, offsets).all()
+
+
+@pytest.mark.parametrize("tokens", [1, 7, 1000, 10**6])
+def test_pieces_that_may_cut_sentences_are_of_one_size(tokens):
+    bounds = _cut_anywhere(np.array([0, 3, 503, 2518]), tokens)
+    assert bounds[0] == 0 and bounds[-1] == 2518
+    sizes = np.diff(bounds)
+    assert 0 < sizes.min() <= sizes.max() <= min(tokens, sizes.min() + 1)

@@ -1,0 +1,85 @@
+"""The naive softmax for the stream trainer: one piece at a time, on which all threads work."""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from nw2v.jit import COMPILED
+from nw2v.kernels import naive_softmax
+from nw2v.kernels.stream import Piece, Text, WindowLaw, keep_probabilities
+from nw2v.training.parameters import Parameters
+from nw2v.training.settings import TrainingSettings
+from nw2v.training.stream_passes import Helper
+
+PRODUCTS_A_PIECE = 1e9
+"""Products and sums in a piece: a tenth of a second or so."""
+BATCHES_A_PIECE = 4
+"""At least so many, however long they take: the last one of a piece is seldom full."""
+MOST_TOKENS_A_PIECE = 10_000
+NAP_SECONDS = 2e-5
+"""How long a thread sleeps that found nothing to do for a while."""
+
+
+class NaiveSoftmaxPass:
+    """The exact softmax, in mini-batches of windows."""
+
+    cuts_sentences = True
+    is_slow = True
+    repeats_on_any_threads = True
+    noise: np.ndarray | None = None
+    threads = 1
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        text: Text,
+        law: WindowLaw,
+        counts: np.ndarray,
+        settings: TrainingSettings,
+        threads: int,
+    ) -> None:
+        assert settings.batch_windows is not None
+        self.initial_loss = math.log(len(counts))
+        self.tokens_a_piece = _tokens_a_piece(
+            parameters.outsides.size, settings.batch_windows, counts, settings.subsample
+        )
+        self._parameters, self._text, self._law = parameters, text, law
+        self._team = naive_softmax.team_for(
+            *parameters.outsides.shape, windows=settings.batch_windows, threads=threads
+        )
+        members = naive_softmax.members(self._team) if COMPILED else 1
+        self.helpers: Sequence[Helper] = [
+            functools.partial(self._help, member) for member in range(1, members)
+        ]
+
+    def workspace(self, tokens: int) -> naive_softmax.Team:
+        """Allocate the scratch memory, which all threads share."""
+        self._team = naive_softmax.with_room(self._team, tokens)
+        return self._team
+
+    def run(self, piece: Piece, workspace: naive_softmax.Team) -> tuple[float, int, int]:
+        """Train on a piece of the text: sum of losses, pairs, centers."""
+        p = self._parameters
+        centers = naive_softmax.begin_piece(p.centers, self._text, self._law, piece, workspace)
+        while not naive_softmax.work(p.lanes, p.centers, p.outsides, workspace, 0):
+            time.sleep(NAP_SECONDS)
+        return (*naive_softmax.result(workspace), centers)
+
+    def _help(self, member: int, done: threading.Event) -> None:
+        p = self._parameters
+        while not done.is_set():
+            naive_softmax.work(p.lanes, p.centers, p.outsides, self._team, member)
+            time.sleep(NAP_SECONDS)
+
+
+def _tokens_a_piece(size: int, windows: int, counts: np.ndarray, subsample: float) -> int:
+    """Choose how long a piece is, by the size of U and the windows of a batch."""
+    batches = max(BATCHES_A_PIECE, round(PRODUCTS_A_PIECE / (3 * size * windows)))
+    kept = float(counts @ keep_probabilities(counts, subsample)) / max(1, int(counts.sum()))
+    return min(MOST_TOKENS_A_PIECE, max(1, round(batches * windows / kept)))

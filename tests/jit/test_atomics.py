@@ -1,0 +1,62 @@
+"""Numbers that threads share: nothing is lost, and what was published is seen."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from nw2v.jit import COMPILED, kernel
+from nw2v.jit.atomics import fetch_and_add, observe, publish
+
+
+@kernel
+def add_many(numbers, place, times):
+    largest = 0
+    for _ in range(times):
+        largest = max(largest, fetch_and_add(numbers, place, 1))
+    return largest
+
+
+@kernel
+def hand_over(numbers, data, rounds, me):
+    """Two threads take turns to add to a number that is no atomic one."""
+    for turn in range(rounds):
+        while observe(numbers, 0) != 2 * turn + me:
+            pass
+        data[0] += 1
+        publish(numbers, 0, 2 * turn + me + 1)
+
+
+def together(*functions):
+    threads = [threading.Thread(target=function) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_what_one_thread_sees_is_plain_arithmetic():
+    numbers = np.array([5, 7], dtype=np.int64)
+    assert add_many(numbers, 1, 3) == 9
+    assert list(numbers) == [5, 10]
+
+
+@pytest.mark.skipif(not COMPILED, reason="without compilation only one thread may write")
+def test_no_addition_of_any_thread_is_lost():
+    numbers = np.zeros(2, dtype=np.int64)
+    add_many(numbers, 0, 1)
+    together(*[lambda: add_many(numbers, 1, 200_000)] * 3)
+    assert list(numbers) == [1, 600_000]
+
+
+@pytest.mark.skipif(not COMPILED, reason="it would wait for the interpreter's lock")
+def test_what_was_written_before_a_number_was_published_is_seen_after_it():
+    numbers, data = np.zeros(1, dtype=np.int64), np.zeros(1)
+    hand_over(numbers, data, 0, 0)
+    together(
+        lambda: hand_over(numbers, data, 50, 0),
+        lambda: hand_over(numbers, data, 50, 1),
+    )
+    assert data[0] == 100
