@@ -5,6 +5,8 @@ Nothing heavy is imported here: each command's module is imported when it is cal
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import os
 import signal
@@ -73,6 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.remove("--traceback")
         show_traceback = True
     _open_output()
+    # Else Python looks at every object several times while it ends: half a second after MLflow.
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
     with _short_warnings(), _watched_output() as output:
         return _flushed(output, _status(arguments, show_traceback, output))
 

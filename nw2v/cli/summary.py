@@ -66,8 +66,7 @@ def _training(model: Model) -> Iterator[tuple[str, str]]:
         if seconds > 0:
             text += f", after {duration(seconds)}"
         if seconds >= SHORTEST_TIMED:
-            words = float(model.history["step"].iloc[-1])
-            text += f" at {quantity(words / seconds)} words/s"
+            text += f" at {quantity(model.steps / seconds)} words/s"
         yield "training loss", text
 
 

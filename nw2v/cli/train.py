@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractContextManager,
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -36,10 +38,11 @@ from nw2v.cli.configuration import (
     readable_errors,
 )
 from nw2v.cli.ranking import rank_sweeps
-from nw2v.cli.scoring import load_sets, score
+from nw2v.cli.scoring import EvaluationSets, load_sets, score
 from nw2v.cli.settings import read_settings, train_keywords
 from nw2v.cli.summary import summary
 from nw2v.errors import InputError, NotAvailableError
+from nw2v.training.callbacks import Callback, TrainingStart
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,8 +50,12 @@ if TYPE_CHECKING:
     from nw2v import Model
     from nw2v.corpus import Corpus
     from nw2v.tracking.mlflow_callback import MlflowCallback
+    from nw2v.training.progress import CompilationNotice
 
 _log = logging.getLogger(__name__)
+
+# The sets of the command's jobs, loaded when the configuration is checked.
+_sets: dict[str, EvaluationSets] = {}
 
 # Set on an exception that a job raised, to tell it from one that Hydra ran into on the way there.
 _FROM_JOB = "raised_in_job"
@@ -80,6 +87,9 @@ def run(arguments: Sequence[str]) -> int:
         if line.trains:
             _check(line, configs, sweep)
     with ExitStack() as stack:
+        stack.callback(_sets.clear)
+        if line.trains:
+            stack.enter_context(_mode_known(configs[0]))
         job = train_job if sweep else _without_hydras_line(train_job, stack)
         stack.enter_context(_command_line("nw2v", [*line.overrides, *line.flags]))
         stack.enter_context(_environment("HYDRA_FULL_ERROR", "1"))
@@ -117,8 +127,15 @@ def _check(line: CommandLine, configs: Sequence[DictConfig], sweep: bool) -> Non
                 "tracking.vectors=best in a sweep is not in this version yet: use all or none"
             )
         check_sources(settings)
-        load_sets(settings["evaluation.analogies"], settings["evaluation.similarity"])
+        _evaluation_sets(settings)
     check_output_folder(line, configs[0])
+
+
+def _evaluation_sets(settings: Mapping[str, Any]) -> EvaluationSets:
+    names = settings["evaluation.analogies"], settings["evaluation.similarity"]
+    if str(names) not in _sets:
+        _sets[str(names)] = load_sets(*names)
+    return _sets[str(names)]
 
 
 def check_sources(settings: Mapping[str, Any]) -> None:
@@ -184,12 +201,19 @@ def train_job(config: DictConfig) -> float | None:
 
 
 def _train(settings: Mapping[str, Any]) -> float | None:
+    from nw2v.training.progress import CompilationNotice
+
+    with CompilationNotice() as notice:
+        return _train_told(settings, notice)
+
+
+def _train_told(settings: Mapping[str, Any], notice: CompilationNotice) -> float | None:
     import nw2v
     from nw2v.training.progress import ProgressBar
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    sets = load_sets(settings["evaluation.analogies"], settings["evaluation.similarity"])
+    sets = _evaluation_sets(settings)
     with _tracking(settings, folder) as tracker:
         if tracker is not None:
             tracker.start_connecting()
@@ -201,12 +225,19 @@ def _train(settings: Mapping[str, Any]) -> float | None:
             vectors = model.word_vectors(settings["evaluation.vectors"])
             return score(vectors, sets, settings["trainer.threads"]).metrics()
 
+        keywords = train_keywords(settings)
+        if settings["loss.name"] == "negative_sampling":
+            keywords["batch_windows"] = None
         try:
             model = nw2v.train(
                 corpus,
-                **train_keywords(settings),
+                **keywords,
                 evaluate=evaluate,
-                callbacks=[ProgressBar(), *([] if tracker is None else [tracker])],
+                callbacks=[
+                    notice,
+                    ProgressBar(),
+                    *([] if tracker is None else [tracker, _PicturesAhead(tracker)]),
+                ],
             )
         except KeyboardInterrupt as error:
             if isinstance(error, nw2v.Interrupted):
@@ -222,6 +253,23 @@ def _train(settings: Mapping[str, Any]) -> float | None:
     with suppress(OSError):  # The run is done; what cannot be printed is told at the end.
         print(text, flush=True)
     return _objective(model.metrics, settings, in_sweep)
+
+
+class _PicturesAhead(Callback):
+    """Imports what draws the pictures while training goes on, after MLflow."""
+
+    def __init__(self, tracker: MlflowCallback) -> None:
+        self._tracker = tracker
+
+    def started(self, start: TrainingStart) -> None:
+        """Begin, in the background."""
+        threading.Thread(target=self._import, daemon=True).start()
+
+    def _import(self) -> None:
+        if self._tracker.run_id is not None:  # waits for it
+            from nw2v.plots.figure import new_figure
+
+            new_figure(1, 1)
 
 
 def _objective(
@@ -262,7 +310,11 @@ def _notes(settings: Mapping[str, Any]) -> Iterator[str]:
     """Say what of the configuration has no effect."""
     if settings["loss.name"] == "naive_softmax" and settings["loss.negatives"] is not None:
         yield "loss.negatives is ignored: the naive softmax draws no negatives"
-    if settings["trainer.deterministic"] and (settings["trainer.threads"] or 1) > 1:
+    if settings["loss.name"] == "negative_sampling" and settings["trainer.batch_windows"]:
+        yield "trainer.batch_windows is ignored: negative sampling makes one step a window"
+    repeats = settings["loss.name"] == "naive_softmax"
+    one_thread = settings["trainer.deterministic"] and not repeats
+    if one_thread and (settings["trainer.threads"] or 1) > 1:
         yield "trainer.threads is ignored: trainer.deterministic trains on one thread"
 
 
@@ -327,6 +379,17 @@ def _logging_restored() -> Iterator[None]:
             if handler not in root.handlers:
                 root.addHandler(handler)
         root.setLevel(level)
+
+
+@contextmanager
+def _mode_known(config: DictConfig) -> Iterator[None]:
+    """Spare Hydra one of its two compositions: it is made only to look at `hydra.mode`."""
+    before = Hydra.get_mode
+    Hydra.get_mode = lambda self, config_name, overrides: config.hydra.mode  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = before  # type: ignore[method-assign]
 
 
 def _without_hydras_line(job: Any, stack: ExitStack) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # of a core while all questions of the chunk read them.
 _CHUNK_WORDS = 128
 _BLOCK_WORDS = 1024
+# Blocks that a thread takes at one time.
+_BLOCKS_A_TASK = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,22 +207,17 @@ def evaluate_analogies(
     section_of = np.repeat(np.arange(len(sizes)), sizes)
     questions = analogy_set.indexed
 
-    ids = np.array([matcher.find(word) for word in questions.words], dtype=np.int32)
+    ids = matcher.find(questions.words)
     b = _first_known(ids[questions.b], questions.b_starts)
     words = np.stack([ids[questions.a], b, ids[questions.c]], axis=1)
     answers = ids[questions.answers]
     answer_known = np.logical_or.reduceat(answers >= 0, questions.answer_starts[:-1])
     answerable = (words >= 0).all(axis=1) & answer_known
 
-    unit = np.ascontiguousarray(vectors.unit_vectors[: len(matcher)], dtype=np.float32)
     predicted = np.full(len(words), -1, dtype=np.int64)
-
-    def answer(chunk: np.ndarray) -> np.ndarray:
-        return _answer(unit, words[chunk], same_word, method == "3cosmul")
-
-    chunks = _chunks(words, np.flatnonzero(answerable), section_of)
-    for chunk, found in zip(chunks, map_blocks(answer, chunks, threads), strict=True):
-        predicted[chunk] = found
+    rows = np.flatnonzero(answerable)
+    rows = rows[np.lexsort((*words[rows].T[::-1], section_of[rows]))]
+    predicted[rows] = _answers(vectors, words[rows], same_word, method == "3cosmul", threads)
 
     # A question without a prediction has -2 here, which is no word's id, not even an unknown one's.
     chosen = np.where(predicted >= 0, same_word[predicted], -2)
@@ -247,56 +244,92 @@ def _first_known(ids: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return np.append(ids, np.int32(-1))[np.minimum.reduceat(places, starts[:-1])]
 
 
-def _chunks(words: np.ndarray, rows: np.ndarray, section_of: np.ndarray) -> list[np.ndarray]:
-    """Split questions into chunks with few different words.
-
-    Questions that share A and B come one after the other, since their common part of the score
-    is computed once.
-    """
-    a, b, c = words[rows].T
-    rows = rows[np.lexsort((c, b, a, section_of[rows]))]
-    chunks: list[np.ndarray] = []
-    start, known = 0, set[int]()
-    for position, question in enumerate(words[rows].tolist()):
-        known.update(question)
-        if len(known) > _CHUNK_WORDS:
-            chunks.append(rows[start:position])
-            start, known = position, set(question)
-    if start < len(rows):
-        chunks.append(rows[start:])
-    return chunks
-
-
 class _Questions(NamedTuple):
-    """Questions of a chunk: rows of the chunk's words, and which words are no answers."""
+    """Questions with few different words: rows of these words, and which words are no answers."""
 
     words: np.ndarray  # (questions, 3) int32: a, b, c as rows of the block of similarities
     excluded: np.ndarray  # (questions, 3) int32
 
 
-def _answer(
-    unit: np.ndarray, words: np.ndarray, same_word: np.ndarray, multiply: bool
+class _Chunk(NamedTuple):
+    place: slice  # among all questions
+    asked: np.ndarray  # (n,) int64: its different words, as rows of the asked words' vectors
+    questions: _Questions
+
+
+def _answers(
+    vectors: WordVectors,
+    words: np.ndarray,
+    same_word: np.ndarray,
+    multiply: bool,
+    threads: int | None,
 ) -> np.ndarray:
-    """Answer a chunk of questions.
+    """Answer questions (n, 3), of which those that share A and B come one after the other.
 
     Instead of one product of the whole vocabulary with a target vector a question, the
-    similarities of each different word of the chunk are computed once, and scores are their
-    sums or products: a question costs three reads a word instead of 2 dim operations.
+    similarities of each different word of a chunk of questions are computed once, and scores are
+    their sums or products: a question costs three reads a word instead of 2 dim operations.
+
+    Vectors are made unit vectors block by block, where they are compared: all of them would
+    need as much memory as the vectors themselves.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,), int64
+        The words that answer, -1 where no word is left to answer with.
     """
     search = _compiled_search()
-    distinct, rows = np.unique(words, return_inverse=True)
-    questions = _Questions(rows.reshape(words.shape).astype(np.int32), same_word[words])
+    asked_words, asked = np.unique(words, return_inverse=True)
+    asked_units = vectors.unit_rows(asked_words)
+    chunks = list(_chunks(asked.reshape(words.shape), same_word[words]))
+
+    def search_blocks(start: int) -> tuple[np.ndarray, np.ndarray]:
+        best = np.full(len(words), -np.inf, dtype=np.float32)
+        found = np.full(len(words), -1, dtype=np.int64)
+        scratch = np.empty(_BLOCK_WORDS, dtype=np.float32)
+        stop = min(start + _BLOCKS_A_TASK * _BLOCK_WORDS, len(same_word))
+        for first in range(start, stop, _BLOCK_WORDS):
+            units = vectors.unit_rows(slice(first, min(first + _BLOCK_WORDS, stop)))
+            for place, asked, questions in chunks:
+                similarities = asked_units[asked] @ units.T
+                if multiply:
+                    similarities += np.float32(1)
+                    similarities *= np.float32(0.5)
+                search(
+                    similarities,
+                    first,
+                    same_word,
+                    questions,
+                    multiply,
+                    scratch,
+                    best[place],
+                    found[place],
+                )
+        return best, found
+
     best = np.full(len(words), -np.inf, dtype=np.float32)
     found = np.full(len(words), -1, dtype=np.int64)
-    scratch = np.empty(_BLOCK_WORDS, dtype=np.float32)
-    asked = unit[distinct]
-    for first in range(0, len(unit), _BLOCK_WORDS):
-        similarities = asked @ unit[first : first + _BLOCK_WORDS].T
-        if multiply:
-            similarities += np.float32(1)
-            similarities *= np.float32(0.5)
-        search(similarities, first, same_word, questions, multiply, scratch, best, found)
+    starts = range(0, len(same_word) if len(words) else 0, _BLOCKS_A_TASK * _BLOCK_WORDS)
+    for its_best, its_found in map_blocks(search_blocks, starts, threads):
+        better = its_best > best  # in the order of the vocabulary: a tie keeps the earlier word
+        best[better], found[better] = its_best[better], its_found[better]
     return found
+
+
+def _chunks(asked: np.ndarray, excluded: np.ndarray) -> Iterator[_Chunk]:
+    """Cut questions (n, 3), in their order, into chunks with few different words."""
+    start, ends, known = 0, [], set[int]()
+    for position, question in enumerate(asked.tolist()):
+        known.update(question)
+        if len(known) > _CHUNK_WORDS:
+            ends.append(position)
+            known = set(question)
+    for end in [*ends, len(asked)]:
+        place = slice(start, end)
+        distinct, rows = np.unique(asked[place], return_inverse=True)
+        rows = rows.reshape(-1, 3).astype(np.int32)
+        yield _Chunk(place, distinct, _Questions(rows, excluded[place]))
+        start = end
 
 
 def _compiled_search() -> Callable[..., None]:

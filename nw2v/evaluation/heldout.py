@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,17 @@ import numpy as np
 from nw2v.errors import InputError
 from nw2v.evaluation.statistics import ratio_and_standard_error
 from nw2v.evaluation.workers import map_blocks
+from nw2v.vectors.table import first_row_not_finite
 
 if TYPE_CHECKING:
     from nw2v.corpus import EncodedText
     from nw2v.losses.objectives import Loss
 
-# Logits that a thread holds at one time: 32 MB of float32.
-_LOGITS_A_BLOCK = 2**23
+# Logits that a thread holds at one time: 1 MB of float32, which stays in the cache of a core.
+_CENTERS_A_BLOCK = 256
+_WORDS_A_BLOCK = 1024
+# A loss of another package is given whole rows of logits: 8 MB of float32.
+_LOGITS_OF_WHOLE_ROWS = 2**21
 # Ranks that are drawn at one time while centers are chosen.
 _RANKS_A_BLOCK = 2**20
 
@@ -235,17 +238,22 @@ def heldout_metrics(
     if noise is None:
         noise = loss.noise_distribution(counts)
     log_prior = loss.log_prior(noise)
+    for name, array in (("noise", noise), ("the loss's log_prior", log_prior)):
+        if array is not None and np.shape(array) != (len(counts),):
+            raise InputError(
+                f"{name} must have one number a word, ({len(counts)},), got shape {np.shape(array)}"
+            )
 
-    # One row of logits serves all positions of the same center word.
-    order = np.argsort(pairs.centers, kind="stable")
-    words, starts = np.unique(pairs.centers[order], return_index=True)
+    # One row of logits serves all positions of the same center word; before training, when all
+    # outside vectors are zero, it serves those of any.
+    centers = pairs.centers if u.any() else np.zeros_like(pairs.centers)
+    order = np.argsort(centers, kind="stable")
+    words, starts = np.unique(centers[order], return_index=True)
     starts = np.append(starts, len(order))
-    rows_a_block = max(1, _LOGITS_A_BLOCK // len(counts))
-    prior = None if log_prior is None else np.asarray(log_prior, dtype=np.float32)
 
     @np.errstate(over="ignore", invalid="ignore")  # scores that overflow are reported below
     def score(first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        block = words[first : first + rows_a_block]
+        block = words[first : first + _CENTERS_A_BLOCK]
         positions = order[starts[first] : starts[first + len(block)]]
         row_of_position = np.repeat(
             np.arange(len(block)), np.diff(starts[first : first + len(block) + 1])
@@ -254,21 +262,21 @@ def heldout_metrics(
         row_of_pair = np.repeat(row_of_position, sizes)
         outsides = pairs.outsides[_ranges(pairs.offsets[positions], sizes)]
 
-        logits = v[block] @ u.T
-        scores = logits[row_of_pair, outsides].astype(np.float64)
-        own = np.asarray(loss.pair_terms(scores), dtype=np.float64)
-        own += np.asarray(loss.center_terms(logits, noise), dtype=np.float64)[row_of_pair]
-        if prior is not None:
-            logits += prior
+        log_normalisers, center_terms = _vocabulary_sums(v[block], u, loss, log_prior, noise)
+        scores = _pair_scores(v, u, block[row_of_pair], outsides)
+        own = np.asarray(loss.pair_terms(scores), dtype=np.float64) + center_terms[row_of_pair]
+        if log_prior is not None:
             scores += np.asarray(log_prior, dtype=np.float64)[outsides]
-        surprise = _log_sum_exp(logits)[row_of_pair] - scores
+        surprise = log_normalisers[row_of_pair] - scores
 
         ends = np.cumsum(sizes)
         return positions, _sums(own, ends), _sums(surprise, ends)
 
     own_loss = np.empty(len(pairs.centers))
     cross_entropy = np.empty(len(pairs.centers))
-    for positions, own, surprise in map_blocks(score, range(0, len(words), rows_a_block), threads):
+    for positions, own, surprise in map_blocks(
+        score, range(0, len(words), _CENTERS_A_BLOCK), threads
+    ):
         own_loss[positions] = own
         cross_entropy[positions] = surprise
 
@@ -298,22 +306,56 @@ def _unigram_cross_entropy(pairs: HeldoutPairs, counts: np.ndarray) -> float:
     return float(np.mean(np.log(expected.sum()) - np.log(expected[pairs.outsides])))
 
 
-def _log_sum_exp(logits: np.ndarray) -> np.ndarray:
-    """Logarithm of the sum of exponentials of each row, which is written over."""
-    add_up = _compiled_sum()
-    result = np.empty(len(logits))
-    for row, scores in enumerate(logits):  # row by row: each stays in the cache for all passes
-        largest = scores.max()
-        scores -= largest
-        np.exp(scores, out=scores)
-        result[row] = largest + math.log(add_up(scores))
-    return result
+def _vocabulary_sums(
+    v: np.ndarray,
+    u: np.ndarray,
+    loss: Loss,
+    log_prior: np.ndarray | None,
+    noise: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum over the vocabulary for each center of a block.
+
+    The losses of this package need no logits beyond those of the sweep that finds the normalisers:
+    their own definition, `Loss.center_terms`, is what this is tested against.
+
+    Returns
+    -------
+    log_normalisers : (B,) float64
+        log sum_w exp(u_w . v_c + log_prior_w).
+    center_terms : (B,) float64
+        As `Loss.center_terms` gives them.
+    """
+    from nw2v.kernels.logit_sums import add_logits, no_logits_yet
+    from nw2v.losses.objectives import NaiveSoftmax, NegativeSampling
+
+    sampled = type(loss) is NegativeSampling
+    prior = np.asarray(np.zeros(len(u)) if log_prior is None else log_prior, np.float32)
+    weights = np.asarray(noise, np.float32) if sampled else np.empty(0, dtype=np.float32)
+    sums = no_logits_yet(len(v))
+    for first in range(0, len(u), _WORDS_A_BLOCK):
+        here = slice(first, first + _WORDS_A_BLOCK)
+        add_logits(v @ u[here].T, prior[here], weights[here], sums)
+    log_normalisers = sums.log_normalisers()
+    if type(loss) is NegativeSampling:
+        return log_normalisers, loss.negatives * sums.softplus
+    if type(loss) is NaiveSoftmax:
+        return log_normalisers, log_normalisers
+    center_terms = np.empty(len(v))
+    rows_at_once = max(1, _LOGITS_OF_WHOLE_ROWS // len(u))
+    for first in range(0, len(v), rows_at_once):
+        rows = slice(first, first + rows_at_once)
+        center_terms[rows] = loss.center_terms(v[rows] @ u.T, noise)
+    return log_normalisers, center_terms
 
 
-def _compiled_sum() -> Callable[[np.ndarray], float]:
-    from nw2v.evaluation.heldout_windows import sum_in_float64
+def _pair_scores(
+    v: np.ndarray, u: np.ndarray, centers: np.ndarray, outsides: np.ndarray
+) -> np.ndarray:
+    from nw2v.evaluation.heldout_windows import pair_scores
 
-    return sum_in_float64
+    scores = np.empty(len(centers))
+    pair_scores(v, u, centers, outsides, scores)
+    return scores
 
 
 def _ranges(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -358,7 +400,7 @@ def _checked_vectors(name: str, vectors: np.ndarray, words: int) -> np.ndarray:
             f"{vectors.shape}"
         )
     vectors = vectors.astype(np.float32, copy=False)
-    if not np.isfinite(vectors).all():
-        row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+    row = first_row_not_finite(vectors)
+    if row is not None:
         raise InputError(f"{name} has a number that is not finite in row {row}")
     return vectors

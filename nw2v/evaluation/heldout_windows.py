@@ -1,4 +1,4 @@
-"""Compiled: what drawing and scoring held-out pairs does for every token and every logit."""
+"""Compiled: what drawing and scoring held-out pairs does for every token and every pair."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ def candidates_per_sentence(text, law, key, windows):  # type: ignore[no-untyped
 
 
 @kernel
-def sum_in_float64(values):  # type: ignore[no-untyped-def]
-    """Sum of float32 numbers, accumulated in float64."""
-    total = 0.0
-    for i in range(values.size):
-        total += values[i]
-    return total
+def pair_scores(center_vectors, outside_vectors, centers, outsides, scores):  # type: ignore[no-untyped-def]
+    """Score u_o . v_c of each pair, in float64."""
+    for pair in range(scores.size):
+        v_c, u_o = center_vectors[centers[pair]], outside_vectors[outsides[pair]]
+        score = 0.0
+        for i in range(v_c.size):
+            score += np.float64(v_c[i]) * np.float64(u_o[i])
+        scores[pair] = score

@@ -100,14 +100,16 @@ def evaluate_similarity(
         If `max_words` is not a positive integer.
     """
     matcher = WordMatcher(vectors.words, max_words=max_words, fold_case=fold_case)
-    first = np.array([matcher.find(pair[0]) for pair in similarity_set.pairs])
-    second = np.array([matcher.find(pair[1]) for pair in similarity_set.pairs])
-    judgements = np.array([pair[2] for pair in similarity_set.pairs])
+    firsts, seconds, judged = zip(*similarity_set.pairs, strict=True)
+    first, second = matcher.find([*firsts, *seconds]).reshape(2, -1)
+    judgements = np.array(judged)
     known = (first >= 0) & (second >= 0)
-    unit = vectors.unit_vectors
     cosines = np.full(len(known), np.nan)
     cosines[known] = np.einsum(
-        "pd,pd->p", unit[first[known]], unit[second[known]], dtype=np.float64
+        "pd,pd->p",
+        vectors.unit_rows(first[known]),
+        vectors.unit_rows(second[known]),
+        dtype=np.float64,
     )
     return SimilarityScore(
         name=similarity_set.name,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -48,21 +47,27 @@ class WordMatcher:
     def __len__(self) -> int:
         return len(self.words)
 
-    @cached_property
-    def _as_written(self) -> dict[str, int]:
-        return _first_ids(list(self.words))
+    def find(self, words: Sequence[str]) -> np.ndarray:
+        """Ids of words, -1 for those that the model does not have.
 
-    @cached_property
-    def _lower_case(self) -> dict[str, int]:
-        return _first_ids([word.lower() for word in self.words])
+        Goes through the model's words once and keeps those that are asked for: a table of all of
+        them, in lower case as well, would need more memory than a small model's vectors.
 
-    def find(self, word: str) -> int:
-        """Id of a word, -1 if the model does not have it."""
+        Parameters
+        ----------
+        words : sequence of n str
+
+        Returns
+        -------
+        numpy.ndarray, shape (n,), int32
+        """
+        folded = self._ids_in_lower_case({word.lower() for word in words})
+        as_written: dict[str, int] = {}
         if not self.fold_case:
-            found = self._as_written.get(word)
-            if found is not None:
-                return found
-        return self._lower_case.get(word.lower(), -1)
+            asked = set(words)
+            as_written = {word: at for at, word in self._last_to_first() if word in asked}
+        found = [as_written.get(word, folded.get(word.lower(), -1)) for word in words]
+        return np.array(found, dtype=np.int32)
 
     def same_word(self) -> np.ndarray:
         """For each id the id that stands for its word: itself unless case is folded.
@@ -73,8 +78,13 @@ class WordMatcher:
         """
         if not self.fold_case:
             return np.arange(len(self), dtype=np.int32)
-        return np.array([self._lower_case[word.lower()] for word in self.words], dtype=np.int32)
+        lower_case = [word.lower() for word in self.words]
+        first = self._ids_in_lower_case(set(lower_case))
+        return np.array([first[word] for word in lower_case], dtype=np.int32)
 
+    def _ids_in_lower_case(self, asked: set[str]) -> dict[str, int]:
+        return {low: at for at, word in self._last_to_first() if (low := word.lower()) in asked}
 
-def _first_ids(words: list[str]) -> dict[str, int]:
-    return dict(zip(reversed(words), range(len(words) - 1, -1, -1), strict=True))
+    def _last_to_first(self) -> Iterator[tuple[int, str]]:
+        """Ids and words, the most frequent last: in a dictionary it then stays."""
+        return zip(range(len(self) - 1, -1, -1), reversed(self.words), strict=True)

@@ -12,7 +12,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from nw2v.tracking.store import (
     MLFLOWS_OWN,
     Store,
     check_server,
+    check_store,
     first_line,
     is_server,
     open_store,
@@ -58,6 +60,8 @@ FAILURE_TAG = "failure"
 _WAITING_METRICS = 100_000
 # What an unanswering store may hold up the end of a run.
 _PATIENCE_SECONDS = 15.0
+# How long a thread that imports MLflow may keep the interpreter from others.
+_TURN_SECONDS = 1e-3
 
 _log = logging.getLogger(__name__)
 
@@ -71,9 +75,14 @@ class MlflowCallback(Callback):
     FINISHED, KILLED (KeyboardInterrupt) or FAILED (any other exception).
 
     Nothing of the calling program's own MLflow state (active run, experiment, tracking URI) is
-    changed. A run that is active when the connection begins becomes the parent of this one. A
-    store that stops answering does not stop the training: metrics wait in memory and are sent
-    again, and what could not be logged in the end is said in one warning.
+    changed. A run that is active when the connection begins becomes the parent of this one.
+
+    Nothing waits for MLflow, whose import alone takes seconds: it is imported, and the run made,
+    while the training goes on. What can be seen of the store without MLflow (the server answers,
+    the SQLite file can be written) is found out before; what else is wrong with it stops the
+    training at its next report. A store that stops answering later does not stop the training:
+    metrics wait in memory and are sent again, and what could not be logged in the end is said in
+    one warning.
 
     Parameters
     ----------
@@ -83,7 +92,8 @@ class MlflowCallback(Callback):
         The experiment's name, as in `nw2v.tracking.store.resolve_experiment`. A parent run's
         experiment comes first.
     run_name : str, optional
-        The run's name; MLflow makes one up if it is not given.
+        The run's name; MLflow makes one up if it is not given, and `-batch-16` is added to that
+        where 16 windows of the naive softmax share a step.
     vectors : {"all", "best", "none"}
         Whether the vectors are among the artifacts. "best" leaves all but the best of a sweep
         out, so a run of its own is treated as with "all".
@@ -103,9 +113,10 @@ class MlflowCallback(Callback):
     Attributes
     ----------
     run_id, run_name : str or None
-        The run's id and name once training has started.
+        The run's id and name, once training has started.
     store : Store or None
-        The store and experiment once connected.
+        The store and experiment, once connected. After the start of training, asking for any of
+        these waits until they are known.
     """
 
     def __init__(
@@ -125,7 +136,7 @@ class MlflowCallback(Callback):
             raise InputError(f"tracking.vectors={vectors!r}: expected all, best or none")
         self.uri = uri
         self.experiment = experiment
-        self.run_name = self._given_name = run_name
+        self._run_name = self._given_name = run_name
         self.vectors = vectors
         self.configuration = None if configuration is None else flatten(configuration)
         self.output_folder = None if output_folder is None else Path(output_folder).absolute()
@@ -133,12 +144,15 @@ class MlflowCallback(Callback):
         self.tags = dict(tags or {})
         self.flush_seconds = flush_seconds
 
-        self.store: Store | None = None
-        self.run_id: str | None = None
+        self._store: Store | None = None
+        self._run_id: str | None = None
 
         self._directory = Path.cwd()
         self._process = os.getpid()
         self._connecting: threading.Thread | None = None
+        self._checked = threading.Event()
+        self._is_wanted = threading.Event()
+        self._beginning: threading.Thread | None = None
         self._connection_error: BaseException | None = None
         self._source_tags: dict[str, str] = {}
 
@@ -158,10 +172,10 @@ class MlflowCallback(Callback):
     # Connecting
 
     def start_connecting(self) -> None:
-        """Import MLflow and open the store in the background: seconds that need not be waited for.
+        """Look at the store in the background, and open it there when training begins.
 
         Where the run goes is settled now, in the caller's thread: MLflow's active run is known
-        only there. Errors are raised by `wait`.
+        only there. Errors are raised by `wait`, and by the moments of the training.
 
         Raises
         ------
@@ -184,16 +198,14 @@ class MlflowCallback(Callback):
         InputError
             If it cannot be opened: one line that says why.
         """
-        if self._connecting is None:
-            self.start_connecting()
+        self.start_connecting()
+        self._is_wanted.set()
         assert self._connecting is not None
         self._connecting.join()
-        if self._connection_error is not None:
-            raise self._connection_error
+        self._raise_error()
 
     def connect(self) -> None:
         """Open the store and wait for it; the errors are those of `wait`."""
-        self.start_connecting()
         self.wait()
 
     def _destination(self) -> tuple[str, str | None, str | None]:
@@ -212,13 +224,26 @@ class MlflowCallback(Callback):
 
     def _connect(self, uri: str, experiment: str | None, experiment_id: str | None) -> None:
         try:
-            store = open_store(uri, experiment, experiment_id, self._directory)
-            store = self._beside_parent(store)
+            check_store(uri)
+            self._checked.set()
             self._source_tags = source_tags(self._directory)
-            _end_vanished_runs(store)
-            self.store = store
+            # Until training begins the main thread needs the interpreter for itself; compiled
+            # training hardly needs it.
+            self._is_wanted.wait()
+            with _short_turns():
+                store = open_store(uri, experiment, experiment_id, self._directory)
+                store = self._beside_parent(store)
+                _end_vanished_runs(store)
+            self._store = store
         except BaseException as error:
             self._connection_error = error
+        finally:
+            self._checked.set()
+
+    def _raise_error(self) -> None:
+        """Raise what went wrong in the background."""
+        if self._connection_error is not None:
+            raise self._connection_error
 
     def _beside_parent(self, store: Store) -> Store:
         """Return the store with the parent run's experiment, if there is a parent."""
@@ -244,24 +269,47 @@ class MlflowCallback(Callback):
     # The five moments
 
     def started(self, start: TrainingStart) -> None:
-        """Create the run with its tags, parameters and dataset.
+        """Begin to create the run with its tags, parameters and dataset.
 
         Raises
         ------
         InputError
-            If the store cannot be used.
+            If the store cannot be used, as far as that is seen without MLflow.
         """
-        self.wait()
+        self._wait_for_run()
+        self.start_connecting()
+        self._checked.wait()
+        self._raise_error()
+        self._failure, self._has_outputs = None, False
+        self._run_id, self._run_name = None, self._given_name
+        self._last_flush = time.monotonic()
+        moment = int(time.time() * 1000)
+        atexit.register(self._at_exit)
+        self._beginning = threading.Thread(target=self._begin, args=(start, moment), daemon=True)
+        self._beginning.start()
+
+    def _begin(self, start: TrainingStart, moment: int) -> None:
+        """Create the run, when the store is open; `moment` is its start in milliseconds."""
+        try:
+            self.wait()
+            self._create_run(start, moment)
+        except BaseException as error:
+            self._connection_error = error
+
+    def _create_run(self, start: TrainingStart, moment: int) -> None:
         assert self.store is not None
         check_server(self.store.uri)
-        self._failure, self._has_outputs = None, False
         try:
-            run = self.store.client.create_run(
-                self.store.experiment_id, tags=self._run_tags(start), run_name=self._given_name
+            run = self._client.create_run(
+                self.store.experiment_id,
+                start_time=moment,
+                tags=self._run_tags(start),
+                run_name=self._given_name,
             )
-            self.run_id, self.run_name = run.info.run_id, run.info.run_name
+            self._run_id, self._run_name = run.info.run_id, run.info.run_name
             self._is_open = True
-            atexit.register(self._at_exit)
+            if self._given_name is None:
+                self._name_the_batch(start)
             self._log_configuration(start)
             self._log_dataset(start)
         except Exception as error:
@@ -270,25 +318,64 @@ class MlflowCallback(Callback):
                 f"cannot log to the MLflow store {readable(self.store.uri)} ({first_line(error)}):"
                 " correct tracking.uri, or use tracking=none"
             ) from error
-        self._last_flush = time.monotonic()
+
+    def _wait_for_run(self) -> None:
+        """Wait until the run is made, if it is being made."""
+        if self._beginning is not None and self._beginning is not threading.current_thread():
+            self._beginning.join()
+
+    @property
+    def store(self) -> Store | None:
+        """The store and experiment once connected; waits if training has started."""
+        self._wait_for_run()
+        return self._store
+
+    @store.setter
+    def store(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def run_id(self) -> str | None:
+        """The run's id once training has started; waits until it is known."""
+        self._wait_for_run()
+        return self._run_id
+
+    @property
+    def run_name(self) -> str | None:
+        """The run's name once training has started, before that the one that was given."""
+        self._wait_for_run()
+        return self._run_name
+
+    def _name_the_batch(self, start: TrainingStart) -> None:
+        """Let a name that MLflow made up tell that several windows share a step."""
+        windows = start.settings.get("batch_windows")
+        if windows is not None and windows != 1:
+            assert self.store is not None
+            self._run_name = f"{self._run_name}-batch-{windows}"
+            self.store.client.update_run(self._run_id, name=self._run_name)
 
     def step(self, report: Report) -> None:
         """Take the metrics; they are sent every few seconds, in the background."""
+        self._raise_error()
         self.log_metrics(report.metrics, report.step)
         if time.monotonic() - self._last_flush >= self.flush_seconds:
             self._flush_in_background()
 
     def epoch(self, report: Report) -> None:
         """Take the metrics of a pass and send all that wait."""
+        self._raise_error()
         self.log_metrics(report.metrics, report.step)
         self._flush_in_background()
 
     def finished(self, report: Report) -> None:
         """Take the last metrics; end the run as FINISHED unless a `with` block does so."""
+        self._raise_error()
         self.log_metrics(report.metrics, report.step)
         if self._is_block:
             self._flush_in_background()
         else:
+            self._wait_for_run()
+            self._raise_error()
             self._end("FINISHED")
 
     def failed(self, error: BaseException) -> None:
@@ -312,6 +399,7 @@ class MlflowCallback(Callback):
         self._failure = error or self._failure
         if self._failure is None:
             self._end("FINISHED")
+            self._raise_error()
         else:
             self._end_failed()
 
@@ -353,11 +441,14 @@ class MlflowCallback(Callback):
 
         Notes
         -----
-        May be called before or after `finished`. What fails is told when the run ends.
+        May be called before or after `finished`. What fails is told when the run ends; only that
+        the run could not be made at all is raised.
         """
-        if self.run_id is None:
+        run_id = self.run_id
+        self._raise_error()
+        if run_id is None:
             return
-        client, run_id = self._client, self.run_id
+        client = self._client
         if folder is not None:
             directory = Path(folder).absolute()
             self.output_folder = directory
@@ -379,7 +470,7 @@ class MlflowCallback(Callback):
     @property
     def run_url(self) -> str | None:
         """Address of the run's page on a remote server, None for a local store."""
-        if self.store is None or self.run_id is None or not is_server(self.store.uri):
+        if self.run_id is None or self.store is None or not is_server(self.store.uri):
             return None
         return page(self.store.uri, f"experiments/{self.store.experiment_id}/runs/{self.run_id}")
 
@@ -426,9 +517,9 @@ class MlflowCallback(Callback):
         ]
         for first in range(0, len(parameters), PARAMETERS_A_BATCH):
             self._client.log_batch(
-                self.run_id, params=parameters[first : first + PARAMETERS_A_BATCH]
+                self._run_id, params=parameters[first : first + PARAMETERS_A_BATCH]
             )
-        self._client.log_dict(self.run_id, _nested(leaves), "config.yaml")
+        self._client.log_dict(self._run_id, _nested(leaves), "config.yaml")
 
     def _log_dataset(self, start: TrainingStart) -> None:
         """Log the corpus as MLflow's MetaDataset does: described, not copied."""
@@ -450,7 +541,7 @@ class MlflowCallback(Callback):
             profile=json.dumps(facts),
         )
         tags = [InputTag("mlflow.data.context", "training")]
-        self._client.log_inputs(self.run_id, [DatasetInput(dataset, tags)])
+        self._client.log_inputs(self._run_id, [DatasetInput(dataset, tags)])
 
     def _model_files(self, folder: Path) -> list[Path]:
         if not folder.is_dir():
@@ -484,7 +575,7 @@ class MlflowCallback(Callback):
                     return None
                 try:
                     self._check_store()
-                    self._client.log_batch(self.run_id, metrics=[Metric(*item) for item in batch])
+                    self._client.log_batch(self._run_id, metrics=[Metric(*item) for item in batch])
                 except Exception as error:
                     with self._waiting_lock:
                         self._waiting[:0] = batch
@@ -505,6 +596,7 @@ class MlflowCallback(Callback):
             self._problems.setdefault(first_line(error), []).append(what)
 
     def _end_failed(self) -> None:
+        self._wait_for_run()
         error = self._failure
         if not self._is_open or error is None:
             return
@@ -512,11 +604,12 @@ class MlflowCallback(Callback):
         if folder is not None and not self._has_outputs and (folder / "model.safetensors").exists():
             self.log_outputs(folder)
         reason = f"{type(error).__name__}: {error}".strip().removesuffix(":")
-        self._try("the reason", self._client.set_tag, self.run_id, FAILURE_TAG, reason[:5000])
+        self._try("the reason", self._client.set_tag, self._run_id, FAILURE_TAG, reason[:5000])
         self._end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
 
     def _end(self, status: str) -> None:
         """Send what waits and set the final status, once; tell what could not be logged."""
+        self._wait_for_run()
         if not self._is_open:
             return
         self._is_open = False
@@ -530,18 +623,18 @@ class MlflowCallback(Callback):
         if missing := len(self._waiting) + self._lost_metrics:
             reason = reason or "the store was away for too long"
             self._problems.setdefault(reason, []).append(f"{missing} metrics")
-        self._try(f"the status {status}", self._client.set_terminated, self.run_id, status)
+        self._try(f"the status {status}", self._client.set_terminated, self._run_id, status)
         self._tell_problems()
 
     def _tell_problems(self) -> None:
         for reason, what in self._problems.items():
-            _log.warning("MLflow run %s lacks %s (%s)", self.run_id, ", ".join(what), reason)
+            _log.warning("MLflow run %s lacks %s (%s)", self._run_id, ", ".join(what), reason)
         self._problems.clear()
 
     def _at_exit(self) -> None:
         """End a run that the program left open: it was stopped before it was done."""
         # A forked child inherits this registration, but not the run.
-        if os.getpid() == self._process and self._is_open:
+        if os.getpid() == self._process and self.run_id is not None and self._is_open:
             if self._failure is None:
                 self._failure = KeyboardInterrupt("the program ended before the run did")
             self._end_failed()
@@ -550,6 +643,21 @@ class MlflowCallback(Callback):
 _PARAMETER_FACTS = ("vocabulary_size", "corpus_tokens", "heldout_tokens")
 _DATASET_FACTS = ("corpus_tokens", "heldout_tokens", "vocabulary_size")
 _YAML_TYPES = (str, bool, int, float, list, type(None))
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """Let threads that wait for the interpreter have it at once.
+
+    A thread that imports would keep it for 5 ms at a time. Training needs it for microseconds
+    every few milliseconds, to take the next piece of text.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, _TURN_SECONDS))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def flatten(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import re
@@ -22,6 +21,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from nw2v.errors import InputError
+from nw2v.files import try_to_lock
 
 DEFAULT_FILE = "mlflow.db"
 DEFAULT_EXPERIMENT = "nw2v"
@@ -232,6 +232,22 @@ def quiet_mlflow() -> Iterator[None]:
                     os.environ[name] = value
 
 
+def check_store(uri: str) -> None:
+    """Find out what can be known of a store without MLflow; nothing is made but its folder.
+
+    Raises
+    ------
+    InputError
+        A server that does not answer, or an SQLite file that cannot be used.
+    """
+    check_server(uri)
+    file = sqlite_file(uri)
+    if file is not None:
+        _make_folder(file)
+        if file.is_file():
+            _check_sqlite(file)
+
+
 def open_client(uri: str) -> Any:
     """Return an MlflowClient of the store, which is created if it is a new SQLite file.
 
@@ -246,12 +262,7 @@ def open_client(uri: str) -> Any:
         mlflow = import_mlflow()
         with _one_line_errors(uri):
             return mlflow.MlflowClient(tracking_uri=uri)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot make the folder of the MLflow store {file}: {error.strerror or error}"
-        ) from None
+    _make_folder(file)
     # Two processes that open a new SQLite file at once both run MLflow's migrations, and one
     # of them crashes ("duplicate column name"): the first creates, the others wait.
     with _exclusive(file):
@@ -261,6 +272,15 @@ def open_client(uri: str) -> Any:
             if is_new:
                 _create(uri, file)
             return mlflow.MlflowClient(tracking_uri=uri)
+
+
+def _make_folder(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot make the folder of the MLflow store {file}: {error.strerror or error}"
+        ) from None
 
 
 def open_store(
@@ -483,7 +503,7 @@ def _exclusive(file: Path) -> Iterator[None]:
                 f"cannot write beside the MLflow store {file} ({error.strerror or error}): give "
                 "another place with tracking.uri, or use tracking=none"
             ) from None
-        if not _lock(descriptor):
+        if not try_to_lock(descriptor):
             os.close(descriptor)
             if time.monotonic() > deadline:
                 raise InputError(
@@ -502,22 +522,6 @@ def _exclusive(file: Path) -> Iterator[None]:
         if os.name != "nt":  # Windows does not remove an open file, nor need it.
             path.unlink(missing_ok=True)
         os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    """Try to lock an open file; a file system without locks counts as success."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-    return True
 
 
 def _is_same_file(descriptor: int, path: Path) -> bool:

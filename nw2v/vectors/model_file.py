@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from nw2v.errors import InputError
 from nw2v.vectors.path_kinds import is_file
 from nw2v.vectors.safetensors_file import read_tensors, write_tensors
-from nw2v.vectors.table import check_finite
+from nw2v.vectors.table import Table, check_finite
 
 if TYPE_CHECKING:
     from nw2v.corpus.vocabulary import Vocabulary
@@ -34,16 +34,6 @@ class SavedModel(NamedTuple):
     center_vectors: np.ndarray
     outside_vectors: np.ndarray
     vocabulary: Vocabulary
-
-    def table(self, which: str) -> np.ndarray:
-        """Return the center or outside vectors or their sum, (V, d) float32."""
-        if which == "center":
-            return self.center_vectors
-        if which == "outside":
-            return self.outside_vectors
-        if which == "sum":
-            return self.center_vectors + self.outside_vectors
-        raise InputError(f"vectors is {which!r}; expected center, outside or sum")
 
 
 def save_model(
@@ -68,7 +58,7 @@ def save_model(
     """
     folder = Path(folder)
     tables = {
-        name: np.ascontiguousarray(array, dtype=np.float32)
+        name: np.asarray(array, dtype=np.float32)  # a copy only of another type
         for name, array in (
             ("center_vectors", center_vectors),
             ("outside_vectors", outside_vectors),
@@ -102,28 +92,54 @@ def load_model(folder: str | os.PathLike[str]) -> SavedModel:
     InputError
         If a file is missing or damaged, or the two do not belong together.
     """
+    return SavedModel(*_read(Path(folder), "center_vectors", "outside_vectors"))
+
+
+def load_vectors(folder: str | os.PathLike[str], which: str = "center") -> Table:
+    """Read the center or outside vectors of the model in a run's folder, or their sum.
+
+    Parameters
+    ----------
+    folder : path-like
+    which : {"center", "outside", "sum"}
+        Only what is asked for is read and checked.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or damaged, or the two do not belong together.
+    """
+    if which not in ("center", "outside", "sum"):
+        raise InputError(f"vectors is {which!r}; expected center, outside or sum")
+    if which == "sum":
+        vectors, outside_vectors, vocabulary = load_model(folder)
+        vectors += outside_vectors
+    else:
+        vectors, vocabulary = _read(Path(folder), f"{which}_vectors")
+    return Table(vocabulary.words, vectors, vocabulary.counts)
+
+
+def _read(folder: Path, *names: str) -> tuple[Any, ...]:
+    """Read the named tensors of a model and, last, its vocabulary."""
     from nw2v.corpus.vocabulary import Vocabulary
 
-    folder = Path(folder)
     path = folder / MODEL_FILE
     for needed in (path, folder / VOCABULARY_FILE):
         if not is_file(needed):
             raise InputError(
                 f"{folder}: no {needed.name} in it; expected the output folder of a finished run"
             )
-    tensors = read_tensors(path, {"center_vectors": _FLOATS, "outside_vectors": _FLOATS})
+    tensors = read_tensors(path, dict.fromkeys(names, _FLOATS))
     vocabulary = Vocabulary.load(folder / VOCABULARY_FILE)
-    center_vectors, outside_vectors = tensors["center_vectors"], tensors["outside_vectors"]
-    if center_vectors.ndim != 2 or center_vectors.shape != outside_vectors.shape:
-        raise InputError(
-            f"{path}: center_vectors {center_vectors.shape} and outside_vectors "
-            f"{outside_vectors.shape}; expected both (V, d)"
-        )
-    if len(vocabulary) != len(center_vectors):
-        raise InputError(
-            f"{folder}: {VOCABULARY_FILE} has {len(vocabulary):,} words, {MODEL_FILE} "
-            f"{len(center_vectors):,} rows; they are not from the same run"
-        )
+    shapes = {array.shape for array in tensors.values()}
+    if len(shapes) > 1 or len(next(iter(shapes))) != 2:
+        found = " and ".join(f"{name} {array.shape}" for name, array in tensors.items())
+        raise InputError(f"{path}: {found}; expected {'both ' if len(names) > 1 else ''}(V, d)")
     for name, array in tensors.items():
+        if len(vocabulary) != len(array):
+            raise InputError(
+                f"{folder}: {VOCABULARY_FILE} has {len(vocabulary):,} words, {MODEL_FILE} "
+                f"{len(array):,} rows; they are not from the same run"
+            )
         check_finite(array, vocabulary.words, f"{path}, {name}")
-    return SavedModel(center_vectors, outside_vectors, vocabulary)
+    return *tensors.values(), vocabulary

@@ -15,6 +15,7 @@ from nw2v.vectors.word2vec_format import NOT_UTF8_ADVICE, encode_word
 
 _NAMES = {np.dtype(np.float32): "F32", np.dtype(np.uint8): "U8"}
 _FLOATS = ("F16", "F32", "F64")
+_BYTES_AT_ONCE = 1 << 20
 
 
 def write_safetensors(path: Path, table: Table) -> None:
@@ -72,7 +73,8 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
     """Write float32 and uint8 arrays.
 
     The safetensors package writes to a path of its own or to bytes in memory; this writes
-    straight from the arrays into a file that is complete or absent.
+    straight from the arrays, whose rows may be apart in memory, into a file that is complete or
+    absent.
 
     Raises
     ------
@@ -95,7 +97,10 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
         file.write(len(head).to_bytes(8, "little") + head)
         for array in tensors.values():
             little_endian = array.dtype.newbyteorder("<")
-            file.write(np.ascontiguousarray(array, dtype=little_endian).data)
+            rows = max(1, _BYTES_AT_ONCE * len(array) // max(array.nbytes, 1))
+            for start in range(0, len(array), rows):  # rows that are apart are copied
+                block = array[start : start + rows]
+                file.write(np.ascontiguousarray(block, dtype=little_endian).data)
 
 
 def read_tensors(path: Path, expected: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from nw2v.errors import InputError
 
 MOST_DIMENSIONS = 1_000_000
 LONGEST_WORD = 1_000_000  # bytes of UTF-8
-_ROWS_AT_ONCE = 16_384
+_ROWS_AT_ONCE = 4096
 
 
 class Table(NamedTuple):
@@ -36,17 +36,24 @@ def shown(word: str) -> str:
     return repr(word if len(word) <= 80 else word[:77] + "...")
 
 
-def check_finite(vectors: np.ndarray, words: Sequence[str], where: str) -> None:
-    """Raise InputError that names the first word whose vector has NaN or infinity."""
+def first_row_not_finite(vectors: np.ndarray) -> int | None:
+    """Find the first row with NaN or infinity; None if there is none."""
     for start in range(0, len(vectors), _ROWS_AT_ONCE):  # blocks: no V x d array of booleans
         finite = np.isfinite(vectors[start : start + _ROWS_AT_ONCE])
         if not finite.all():
-            row = start + int(np.flatnonzero(~finite.all(axis=1))[0])
-            column = int(np.flatnonzero(~np.isfinite(vectors[row]))[0])
-            raise InputError(
-                f"{where}: the vector of {shown(words[row])} (row {row}, from 0) has "
-                f"{float(vectors[row, column])} in column {column}; every number must be finite"
-            )
+            return start + int(np.flatnonzero(~finite.all(axis=1))[0])
+    return None
+
+
+def check_finite(vectors: np.ndarray, words: Sequence[str], where: str) -> None:
+    """Raise InputError that names the first word whose vector has NaN or infinity."""
+    row = first_row_not_finite(vectors)
+    if row is not None:
+        column = int(np.flatnonzero(~np.isfinite(vectors[row]))[0])
+        raise InputError(
+            f"{where}: the vector of {shown(words[row])} (row {row}, from 0) has "
+            f"{float(vectors[row, column])} in column {column}; every number must be finite"
+        )
 
 
 def without_repeated_words(table: Table, where: str) -> Table:

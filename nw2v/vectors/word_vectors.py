@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nw2v.errors import InputError
-from nw2v.vectors.model_file import MODEL_FILE, VOCABULARY_FILE, load_model
+from nw2v.vectors.model_file import MODEL_FILE, VOCABULARY_FILE, load_vectors
 from nw2v.vectors.near_words import UnknownWordError
 from nw2v.vectors.path_kinds import is_file, is_folder
 from nw2v.vectors.storage import read_table, write_table
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 METHODS = ("3cosadd", "3cosmul")
 COSMUL_EPSILON = 0.001  # Levy & Goldberg 2014, equation 4: keeps the divisor from zero
-_ROWS_AT_ONCE = 16_384
+_ROWS_AT_ONCE = 4096
+# Vectors of lengths between these have float32 products that neither over- nor underflow.
+_SHORTEST, _LONGEST = 1e-15, 1e15
 
 
 class WordVectors:
@@ -35,7 +37,8 @@ class WordVectors:
     words : sequence of V str
         By id; in a vocabulary of nw2v the frequent ones come first.
     vectors : (V, d) array-like
-        Kept as float32, without a copy if it is that already. It must not be changed afterwards.
+        Kept as float32, without a copy if it is that already, even where its rows are apart in
+        memory, as a trained model's are. It must not be changed afterwards.
     counts : (V,) array-like of int, optional
         How often each word occurs in the text.
 
@@ -73,7 +76,7 @@ class WordVectors:
                 raise InputError(f"words[{row}] is {word!r}, a {type(word).__name__}; expected str")
         try:
             with np.errstate(over="ignore"):  # infinities are named below
-                self.vectors = np.ascontiguousarray(vectors, dtype=np.float32).view()
+                self.vectors = _with_whole_rows(np.asarray(vectors, dtype=np.float32)).view()
         except (TypeError, ValueError) as error:
             raise InputError(f"vectors is no array of numbers: {error}") from error
         if np.iscomplexobj(vectors):
@@ -134,8 +137,7 @@ class WordVectors:
         if path.name == MODEL_FILE and is_file(path.parent / VOCABULARY_FILE):
             path = path.parent
         if is_folder(path):
-            model = load_model(path)
-            return cls(model.vocabulary.words, model.table(vectors), model.vocabulary.counts)
+            return cls(*load_vectors(path, vectors))
         table = read_table(path, encoding_errors=encoding_errors)
         if vectors != "center":
             raise InputError(
@@ -205,15 +207,33 @@ class WordVectors:
 
     @cached_property
     def unit_vectors(self) -> np.ndarray:
-        """The vectors divided by their lengths, (V, d) float32; a zero vector stays zero."""
-        units = np.empty_like(self.vectors)
+        """The vectors divided by their lengths, (V, d) float32; a zero vector stays zero.
+
+        As large as the vectors, and kept once asked for; queries do without.
+        """
+        units = np.empty(self.vectors.shape, dtype=np.float32)
         for start in range(0, len(self), _ROWS_AT_ONCE):
-            # float64: the squares of large or tiny float32 numbers would over- or underflow
-            rows = self.vectors[start : start + _ROWS_AT_ONCE].astype(np.float64)
-            lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-            units[start : start + _ROWS_AT_ONCE] = rows / np.where(lengths > 0, lengths, 1)
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            units[rows] = self.unit_rows(rows)
         units.flags.writeable = False
         return units
+
+    def unit_rows(self, rows: slice | Sequence[int] | np.ndarray) -> np.ndarray:
+        """Return some rows of `unit_vectors`, (n, d) float32, without the others."""
+        # float64: the squares of large or tiny float32 numbers would over- or underflow
+        vectors = self.vectors[rows].astype(np.float64)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.where(lengths > 0, lengths, 1)
+        return vectors.astype(np.float32)
+
+    @cached_property
+    def _lengths(self) -> np.ndarray:
+        """Length of each vector, (V,) float64."""
+        lengths = np.empty(len(self))
+        for start in range(0, len(self), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            lengths[rows] = np.linalg.norm(self.vectors[rows].astype(np.float64), axis=1)
+        return lengths
 
     def most_similar(
         self,
@@ -287,8 +307,8 @@ class WordVectors:
         if method == "3cosadd":
             scores = self._cosines(units[1] - units[0] + units[2])
         else:
-            cosines = np.clip(self.unit_vectors @ units.T.astype(np.float32), -1, 1)
-            to_a, to_b, to_c = (1 + cosines.T.astype(np.float64)) / 2
+            cosines = [self._cosines(unit).astype(np.float64) for unit in units]
+            to_a, to_b, to_c = ((1 + cosine) / 2 for cosine in cosines)
             scores = to_b * to_c / (to_a + COSMUL_EPSILON)
         return self._best(scores, set(rows), top)
 
@@ -348,15 +368,21 @@ class WordVectors:
         return [self.id(word) for word in ([words] if isinstance(words, str) else words)]
 
     def _unit_rows(self, rows: Sequence[int]) -> np.ndarray:
-        units: np.ndarray = self.unit_vectors[list(rows)].astype(np.float64)
-        return units
+        return self.unit_rows(list(rows)).astype(np.float64)
 
     def _cosines(self, query: np.ndarray) -> np.ndarray:
         """Return the cosine of every word with `query`, (V,)."""
         length = np.linalg.norm(query)
         if length == 0:
             return np.zeros(len(self), dtype=np.float32)
-        return np.clip(self.unit_vectors @ (query / length).astype(np.float32), -1, 1)
+        direction = (query / length).astype(np.float32)
+        lengths = np.where(self._lengths > 0, self._lengths, 1)
+        if lengths.min() > _SHORTEST and lengths.max() < _LONGEST:
+            cosines = self.vectors @ direction
+            cosines /= lengths
+        else:
+            cosines = self.unit_vectors @ direction
+        return np.clip(cosines, -1, 1, out=cosines)
 
     def _best(self, scores: np.ndarray, excluded: set[int], top: int) -> list[tuple[str, float]]:
         """Return the `top` words of highest score that are not excluded, ties by id."""
@@ -365,6 +391,12 @@ class WordVectors:
         rows = highest(scores, min(int(top) + len(excluded), len(self)))
         kept = [row for row in rows.tolist() if row not in excluded][:top]
         return [(self.words[row], float(scores[row])) for row in kept]
+
+
+def _with_whole_rows(array: np.ndarray) -> np.ndarray:
+    """Return an array in which each row lies in one piece: itself, if it is like that."""
+    whole = array.ndim == 2 and array.strides[1] == array.itemsize
+    return array if whole else np.ascontiguousarray(array)
 
 
 def highest(scores: np.ndarray, top: int) -> np.ndarray:

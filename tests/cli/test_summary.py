@@ -7,14 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from nw2v.cli.summary import _program, summary
 
 
 def said(metrics: dict[str, float], **settings: Any) -> str:
-    model: Any = SimpleNamespace(metrics=metrics, history=pd.DataFrame({"step": [0, 5000]}))
+    model: Any = SimpleNamespace(metrics=metrics, steps=5000)
     given = {"evaluation.heldout_fraction": 0.02} | settings
     return summary(model, given, Path("run"), None, short=True)
 

@@ -112,7 +112,8 @@ def test_frequencies_of_kept_words():
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("subsample", [0.0, 0.01])
 def test_metrics_equal_the_naive_ones(monkeypatch, loss, threads, subsample):
-    monkeypatch.setattr(heldout, "_LOGITS_A_BLOCK", 5 * VOCABULARY)
+    monkeypatch.setattr(heldout, "_CENTERS_A_BLOCK", 5)
+    monkeypatch.setattr(heldout, "_WORDS_A_BLOCK", 7)
     pairs = draw_heldout_pairs(
         encoded(random_text()), COUNTS, subsample=subsample, centers=70, window=3
     )
@@ -130,7 +131,8 @@ def test_metrics_equal_the_naive_ones(monkeypatch, loss, threads, subsample):
 def test_blocks_and_threads_do_not_change_a_bit(monkeypatch):
     pairs = draw_heldout_pairs(encoded(random_text()), COUNTS, subsample=0, centers=200)
     v, u = random_model()
-    monkeypatch.setattr(heldout, "_LOGITS_A_BLOCK", 5 * VOCABULARY)
+    monkeypatch.setattr(heldout, "_CENTERS_A_BLOCK", 5)
+    monkeypatch.setattr(heldout, "_WORDS_A_BLOCK", 7)
     results = [heldout_metrics(pairs, v, u, LOSSES[1], COUNTS, threads=n) for n in (1, 2, 5)]
     assert results[0] == results[1] == results[2]
 

@@ -19,8 +19,14 @@ WORDS = ["the", "Apple", "APPLE", "Paris", "paris"]
     ],
 )
 def test_find(word, found, folded):
-    assert WordMatcher(WORDS).find(word) == found
-    assert WordMatcher(WORDS, fold_case=True).find(word) == folded
+    assert WordMatcher(WORDS).find([word]).tolist() == [found]
+    assert WordMatcher(WORDS, fold_case=True).find([word]).tolist() == [folded]
+
+
+def test_find_keeps_the_order_of_what_is_asked():
+    asked = ["x", "paris", "PARIS", "paris", "the"]
+    assert WordMatcher(WORDS).find(asked).tolist() == [-1, 4, 3, 4, 0]
+    assert WordMatcher(WORDS).find([]).tolist() == []
 
 
 def test_same_word():
@@ -31,4 +37,4 @@ def test_same_word():
 def test_only_the_first_words_count():
     matcher = WordMatcher(WORDS, max_words=3)
     assert len(matcher) == 3
-    assert matcher.find("paris") == -1
+    assert matcher.find(["paris"]).tolist() == [-1]

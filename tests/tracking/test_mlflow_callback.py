@@ -535,6 +535,7 @@ callback = MlflowCallback()
 assert "mlflow" not in sys.modules
 callback.started(training_start())
 callback.log_metrics({{"train/loss": 1.5}}, 10)
+assert callback.run_id is not None  # waits for it
 callback.epoch(type("Report", (), {{"metrics": {{}}, "step": 10}}))
 callback._sending.join()
 print(callback.run_id, flush=True)
