@@ -37,8 +37,8 @@ check: .venv/installed-dev  ## lint, formatting and types
 	.venv/bin/ruff format --check
 	$(python) -m mypy
 
-benchmark: .venv/installed-dev  ## time and score nw2v against gensim (ARGS='--corpus FILE ...')
-	$(python) benchmarks/against_gensim.py $(ARGS)
+benchmark: .venv/installed-dev  ## time and score nw2v against its peers (ARGS='--corpus FILE ...')
+	$(python) benchmarks/against_peers.py $(ARGS)
 
 lock: .venv/created  ## resolve the versions again (ARGS=--upgrade: the newest)
 	$(pip) install --quiet uv

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from watched import peak_memory
 
 
 def run_gensim(
@@ -42,49 +43,108 @@ def run_gensim(
         epochs=setting["epochs"],
     )
     seconds = time.perf_counter() - start
-    words = model.wv.index_to_key
     return {
         "training_seconds": seconds,
         "learning_rate": model.alpha,
-        "words": words,
-        "counts": np.array([model.wv.get_vecattr(word, "count") for word in words]),
+        "words": model.wv.index_to_key,
         "vectors": model.wv.vectors,
     }
 
 
 def run_nw2v(
-    text: str, setting: dict[str, Any], learning_rate: float | None, seed: int
+    text: str,
+    setting: dict[str, Any],
+    learning_rate: float | None,
+    seed: int,
+    *,
+    deterministic: bool = False,
 ) -> dict[str, Any]:
     import nw2v
-    from nw2v.training.settings import TrainingSettings
+    from nw2v.training import Callback
 
+    class Settings(Callback):
+        """Remembers the settings with the defaults filled in."""
+
+        def started(self, start: Any) -> None:
+            self.resolved = start.settings
+
+    settings = Settings()
     options = {name: value for name, value in setting.items() if name != "min_count"}
     with tempfile.TemporaryDirectory() as cache:  # reads the text anew, as gensim does
         corpus = nw2v.Corpus.from_file(text, min_count=setting["min_count"], cache_dir=cache)
         model = nw2v.train(
-            corpus, learning_rate=learning_rate, heldout_fraction=0.0, seed=seed, **options
+            corpus,
+            learning_rate=learning_rate,
+            heldout_fraction=0.0,
+            seed=seed,
+            deterministic=deterministic,
+            callbacks=[settings],
+            **options,
         )
         del corpus  # lets go of its files in the cache
     return {
         "training_seconds": model.metrics["train/seconds"],
-        "learning_rate": TrainingSettings(learning_rate=learning_rate).resolved().learning_rate,
+        "learning_rate": settings.resolved["learning_rate"],
         "words": list(model.vocabulary.words),
-        "counts": np.asarray(model.vocabulary.counts),
         "vectors": model.center_vectors,
     }
 
 
-PROGRAMS = {"gensim": run_gensim, "nw2v": run_nw2v}
+def run_deterministic(
+    text: str, setting: dict[str, Any], learning_rate: float | None, seed: int
+) -> dict[str, Any]:
+    return run_nw2v(text, setting, learning_rate, seed, deterministic=True)
 
 
-def peak_memory() -> float | None:
-    """Largest memory this process held so far, in MiB; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+def run_portable(
+    text: str, setting: dict[str, Any], learning_rate: float | None, seed: int
+) -> dict[str, Any]:
+    """Run the path without register code on the beginning of the text, with all its vocabulary."""
+    import nw2v
+    from nw2v.corpus import EncodedText
+    from nw2v.training.loop import fit
+    from nw2v.training.parameters import Parameters
+    from nw2v.training.settings import TrainingSettings
+    from nw2v.training.stream import StreamTrainer
+
+    options = {name: value for name, value in setting.items() if name not in ("min_count", "words")}
+    options["epochs"] = 1
+    with tempfile.TemporaryDirectory() as cache:
+        corpus = nw2v.Corpus.from_file(text, min_count=setting["min_count"], cache_dir=cache)
+        split = corpus.split(0.0, 0)
+        tokens, offsets = split.training.tokens, split.training.offsets
+        counts = split.vocabulary.counts
+        sentences = max(1, int(np.searchsorted(offsets, setting["words"], side="right")) - 1)
+        beginning = EncodedText(tokens[: offsets[sentences]], offsets[: sentences + 1])
+        settings = TrainingSettings(learning_rate=learning_rate, seed=seed, **options)
+        settings = settings.resolved(counts)
+        parameters = Parameters(
+            len(counts),
+            settings.dim,
+            seed=seed,
+            initial_scale=settings.initial_scale,
+            portable=True,
+        )
+        history: list[dict[str, float]] = []
+        trainer = StreamTrainer(beginning, counts, parameters, settings)
+        fit(trainer, settings={}, facts={}, history=history)
+        words = len(beginning.tokens)
+        del corpus, split, tokens, offsets, beginning, trainer
+    return {
+        "training_seconds": history[-1]["train/seconds"],
+        "learning_rate": settings.learning_rate,
+        "trained_words": words,
+        "words": [],
+        "vectors": np.zeros((0, settings.dim), dtype=np.float32),
+    }
+
+
+PROGRAMS = {
+    "gensim": run_gensim,
+    "nw2v": run_nw2v,
+    "nw2v deterministic": run_deterministic,
+    "nw2v portable": run_portable,
+}
 
 
 def main() -> None:
@@ -95,7 +155,6 @@ def main() -> None:
     result |= {"ready": time.time(), "peak_mebibytes": peak_memory()}
     folder = Path(order["folder"])
     np.save(folder / "vectors.npy", result.pop("vectors"))
-    np.save(folder / "counts.npy", result.pop("counts"))
     (folder / "words.txt").write_text("\n".join(result.pop("words")), encoding="utf-8")
     (folder / "run.json").write_text(json.dumps(result), encoding="utf-8")
 
