@@ -32,7 +32,7 @@ from texts import SENTENCE_LENGTH, zipf_counts
 
 from nw2v.corpus import EncodedText
 from nw2v.files import write_atomically
-from nw2v.jit.rows import LANES
+from nw2v.jit.registers import LANES
 
 BASELINE = RESULTS / "instructions.json"
 LARGEST_GROWTH = 0.05

@@ -26,7 +26,7 @@ from training_kernel import PASSES_OVER_A_ROW, TrainingKernel, timed_epoch
 
 from nw2v.errors import InputError
 from nw2v.jit import kernel
-from nw2v.jit.rows import LANES, aligned_zeros
+from nw2v.jit.registers import LANES, aligned_zeros
 from nw2v.training.settings import available_cores
 
 ROW_FLOATS = 112

@@ -9,10 +9,9 @@ import numpy as np
 
 from nw2v.corpus import EncodedText
 from nw2v.jit.random import stream_key
-from nw2v.kernels import negative_sampling
 from nw2v.kernels.stream import Piece, Text, keep_probabilities, window_law
 from nw2v.training.parameters import Parameters
-from nw2v.training.settings import TrainingSettings, mean_outside_words
+from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream import STREAM_PASSES, StreamTrainer
 
 PASSES_OVER_A_ROW = 3
@@ -28,7 +27,7 @@ class TrainingKernel:
     counts : (V,) integer array
         Occurrences of each word; may be those of a longer text.
     threads : int
-        How many will run at once; the kernel may merge its copies more often.
+        How many will run at once; batches may become smaller.
     **options
         Settings of `nw2v.train`: dim, window, negatives, subsample.
     """
@@ -62,29 +61,14 @@ class TrainingKernel:
 
     @property
     def pool(self) -> int:
-        """Slots of the pool of negatives: K'."""
+        """Negatives that a center is trained against, in all steps of its batch."""
         negatives: Any = self._pass._negatives  # type: ignore[union-attr]
-        return int(negatives.pool)
+        return int(negatives.pool * negatives.parts)
 
     @property
     def noise(self) -> np.ndarray | None:
         """The noise distribution as it is really sampled, (V,) float64."""
         return self._pass.noise
-
-    def merging(self, threads: int) -> tuple[int, int]:
-        """How often the copies of which words are merged, with so many threads.
-
-        See `nw2v.kernels.negative_sampling.merging`.
-        """
-        assert self.settings.learning_rate is not None and self.noise is not None
-        outside_words = mean_outside_words(self.settings.window, self.settings.shrink_window)
-        return negative_sampling.merging(
-            self.settings.learning_rate,
-            self.settings.negatives * outside_words,
-            self.noise,
-            self.pool,
-            threads,
-        )
 
     def workspace(self) -> Any:
         """Allocate one thread's scratch memory for any piece of the text."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import math
 
 import numpy as np
@@ -150,7 +151,7 @@ def random_bits(key, counter):
 # --- kernels: the token stream, window by window ------------------------------------------------
 
 
-def windows(sentences, keep_thresholds, window, shrink, key):
+def windows(sentences, keep_limits, window, shrink, key):
     """List (center word, outside words) for all sentences; positions count through the text."""
     found = []
     position = 0
@@ -160,7 +161,7 @@ def windows(sentences, keep_thresholds, window, shrink, key):
             bits = random_bits(key, position)
             position += 1
             reach = 1 + ((bits & 0xFFFFFFFF) * window >> 32) if shrink else window
-            if bits >> 32 < keep_thresholds[word]:
+            if bits >> 33 <= keep_limits[word]:
                 kept.append((word, reach))
         words = [word for word, _ in kept]
         for i, (word, reach) in enumerate(kept):
@@ -168,63 +169,64 @@ def windows(sentences, keep_thresholds, window, shrink, key):
     return found
 
 
+def batches_of(centers, most, alike):
+    """Cut center words into batches that have none of them more often than `alike`."""
+    batches: list[list[int]] = []
+    batch: list[int] = []
+    for i, word in enumerate(centers):
+        if len(batch) == most or [centers[k] for k in batch].count(word) == alike:
+            batches.append(batch)
+            batch = []
+        batch.append(i)
+    return [*batches, batch] if batch else batches
+
+
 def negative_sampling_pass(
-    V,
-    U,
-    sentences,
-    keep_thresholds,
-    window,
-    shrink,
-    key,
-    table,
-    pool,
-    merged_every,
-    merged_words,
-    K,
-    rate,
+    V, U, sentences, keep_limits, window, shrink, key, negatives, rate, alike=2, at_once=1
 ):
     """Train in place in float64 at a constant rate; return the sum of losses and the pairs.
 
-    A slot of the pool is [word, its private vector, that vector when it was copied from U].
+    The centers are cut into `at_once` parts, which make their steps at the same time.
     """
-    mask = len(table) - 1
-    place = random_bits(key ^ 0x6E6F697365, 0) & mask
-    slots = [[w, U[w].copy(), U[w].copy()] for w in table[(place + np.arange(pool)) & mask]]
-    place += pool
+    table, pool, K, most, parts = negatives
+    found = windows(sentences, keep_limits, window, shrink, key)
+    bounds = [len(found) * g // at_once for g in range(at_once + 1)]
+    lists = []
+    for first, last in itertools.pairwise(bounds):
+        place = random_bits(key ^ 0x6E6F697365, first) & len(table) - 1
+        steps = []
+        for batch in batches_of([c for c, _ in found[first:last]], most, alike):
+            for part in range(parts):
+                words = [table[(place + k) & len(table) - 1] for k in range(pool)]
+                place += pool
+                some = []
+                for c, outside_words in (found[first + i] for i in batch):
+                    m = len(outside_words)
+                    some.append((c, outside_words[m * part // parts : m * (part + 1) // parts]))
+                steps.append((some, words))
+        lists.append(steps)
     loss, pairs = 0.0, 0
-    for i, (c, outside_words) in enumerate(
-        windows(sentences, keep_thresholds, window, shrink, key)
-    ):
-        w, private, origin = slots[i % pool]
-        U[w] += private - origin
-        w = table[(place + i) & mask]
-        slots[i % pool] = [w, U[w].copy(), U[w].copy()]
-        if (i + 1) % merged_every == 0:
-            for slot in slots:
-                w, private, origin = slot
-                if w < merged_words:
-                    U[w] += private - origin
-                    slot[1:] = U[w].copy(), U[w].copy()
-        m, v = len(outside_words), V[c].copy()
-        # (row of the outside vector, label, weight); a word named twice shares its row.
-        targets = [(private, -1, m * K / pool) for _, private, _ in slots if m]
-        targets += [(U[o], 1, 1) for o in outside_words]
-        scores = [row @ v for row, _, _ in targets]
-        for (row, label, weight), score in zip(targets, scores, strict=True):
-            s = sigmoid(label * score)
-            loss -= weight * math.log(s)
-            step = rate * weight * label * (1 - s)
-            V[c] += step * row
-            row += step * v
-        pairs += m
-    for w, private, origin in slots:
-        U[w] += private - origin
+    for together in itertools.zip_longest(*lists):
+        step_V, step_U = np.zeros_like(V), np.zeros_like(U)
+        for some, words in filter(None, together):
+            for c, outside_words in some:
+                weight = len(outside_words) * K / pool
+                targets = [(o, 1, 1) for o in outside_words] + [(w, -1, weight) for w in words]
+                for w, label, weight in targets:
+                    s = sigmoid(label * (U[w] @ V[c]))
+                    loss -= weight * math.log(s)
+                    step = rate * weight * label * (1 - s)
+                    step_V[c] += step * U[w]
+                    step_U[w] += step * V[c]
+                pairs += len(outside_words)
+        V += step_V
+        U += step_U
     return loss, pairs
 
 
-def naive_softmax_pass(V, U, sentences, keep_thresholds, window, shrink, key, rate, batch=1):
+def naive_softmax_pass(V, U, sentences, keep_limits, window, shrink, key, rate, batch=1):
     """Train in place; `batch` windows share a step, those without outside words left out."""
-    found = windows(sentences, keep_thresholds, window, shrink, key)
+    found = windows(sentences, keep_limits, window, shrink, key)
     found = [(c, outside_words) for c, outside_words in found if outside_words]
     loss, pairs = 0.0, 0
     for first in range(0, len(found), batch):

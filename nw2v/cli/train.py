@@ -312,10 +312,6 @@ def _notes(settings: Mapping[str, Any]) -> Iterator[str]:
         yield "loss.negatives is ignored: the naive softmax draws no negatives"
     if settings["loss.name"] == "negative_sampling" and settings["trainer.batch_windows"]:
         yield "trainer.batch_windows is ignored: negative sampling makes one step a window"
-    repeats = settings["loss.name"] == "naive_softmax"
-    one_thread = settings["trainer.deterministic"] and not repeats
-    if one_thread and (settings["trainer.threads"] or 1) > 1:
-        yield "trainer.threads is ignored: trainer.deterministic trains on one thread"
 
 
 def _tell(notes: Iterable[str]) -> None:

@@ -126,7 +126,8 @@ def draw_heldout_pairs(
     key = stream_key(seed, "held-out windows")
     sentence_lengths = np.diff(text.offsets)
     windows = windows_for(int(sentence_lengths.max(initial=0)))
-    candidates = candidates_per_sentence(text, law, key, windows)
+    candidates = np.zeros(len(text.offsets) - 1, dtype=np.int64)
+    candidates_per_sentence(text, law, key, windows, candidates)
     ends = np.cumsum(candidates)
     chosen = _sample(int(ends[-1]) if len(ends) else 0, centers, stream_key(seed, "held-out"))
 

@@ -9,19 +9,16 @@ from nw2v.kernels.stream import draw_windows
 
 
 @exact_kernel
-def candidates_per_sentence(text, law, key, windows):  # type: ignore[no-untyped-def]
-    """Count the kept words of each sentence that have at least one outside word, (S,) int64.
+def candidates_per_sentence(text, law, key, windows, candidates):  # type: ignore[no-untyped-def]
+    """Add to `candidates`, (S,), each sentence's kept words that have at least one outside word.
 
     `windows` needs room for the longest sentence.
     """
-    sentences = text.offsets.size - 1
-    candidates = np.zeros(sentences, dtype=np.int64)
-    for sentence in range(sentences):
+    for sentence in range(candidates.size):
         kept = draw_windows(text, law, key, sentence, sentence + 1, windows)
         for position in range(kept):
             if windows.last[position] - windows.first[position] > 1:
                 candidates[sentence] += 1
-    return candidates
 
 
 @kernel

@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from nw2v.jit.compile import FAST_MATH
+from nw2v.jit.compile import FAST_MATH, NO_COUNTING
 
 BYTES = 8
 NUMBERS_A_LINE = 8
@@ -79,7 +79,12 @@ _fetch_and_add = _compiled(_emit_fetch_and_add, 1, types.int64)
 _observe = _compiled(_emit_observe, 0, types.int64)
 _publish = _compiled(_emit_publish, 1, types.void)
 
-_INLINED: Any = {"fastmath": set(FAST_MATH), "error_model": "numpy", "forceinline": True}
+_INLINED: Any = {
+    "fastmath": set(FAST_MATH),
+    "error_model": "numpy",
+    "forceinline": True,
+    **NO_COUNTING,
+}
 
 
 @overload(fetch_and_add, jit_options=_INLINED)

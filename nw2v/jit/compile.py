@@ -19,6 +19,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # dead code.
 FAST_MATH = frozenset({"reassoc", "nsz", "arcp", "contract", "afn"})
 
+# Arrays inside kernels are not counted as references: that takes atomic instructions, many of them.
+# So a kernel can allocate nothing; whoever calls it keeps its arrays alive.
+NO_COUNTING: dict[str, Any] = {"_nrt": False}
+
 COMPILED = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 """Whether anything is compiled: false where NUMBA_DISABLE_JIT=1 has Python run the kernels."""
 
@@ -27,13 +31,13 @@ prange = numba.prange
 
 def kernel(function: Function) -> Function:
     """Compile a serial loop; releases the GIL, so that Python threads can run it side by side."""
-    flags: dict[str, Any] = {"nogil": True, "fastmath": set(FAST_MATH)}
+    flags: dict[str, Any] = {"nogil": True, "fastmath": set(FAST_MATH), **NO_COUNTING}
     return _cached(numba.njit(**flags, error_model="numpy")(function))
 
 
 def exact_kernel(function: Function) -> Function:
     """Compile a serial loop whose floating-point operations keep their written order."""
-    return _cached(numba.njit(nogil=True, error_model="numpy")(function))
+    return _cached(numba.njit(nogil=True, error_model="numpy", **NO_COUNTING)(function))
 
 
 def parallel_kernel(function: Function) -> Function:

@@ -11,14 +11,13 @@ products:
     `step_rows`                      U += steps panel
 
 and, between them, a softmax for each window (`largest_scores`, `window_exponentials`,
-`scale_scores`). As in `nw2v.jit.rows`, each is a plain function beside LLVM code: tiles of sums
+`scale_scores`). As in `nw2v.jit.batches`, each is a plain function beside LLVM code: tiles of sums
 stay in registers, and each number that is loaded serves several sums.
 """
 
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import numpy as np
 from llvmlite import ir
@@ -26,23 +25,29 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import overload
 
-from nw2v.jit.rows import (
-    _INLINED,
-    _WORD,
+from nw2v.jit.registers import (
     FLOAT_BYTES,
+    INLINED,
     LANES,
+    MOST_SUMS,
     SMALLEST_EXPONENT,
-    _compiled,
-    _constant,
-    _emit_exp,
-    _fused,
-    _lanes_below,
-    _load,
-    _plus,
-    _register_pointer,
-    _splat,
-    _store,
-    _sum_lanes_of_four,
+    add_product,
+    constant_register,
+    emit_exp,
+    fused,
+    lanes_below,
+    load,
+    load_register,
+    load_splat,
+    number,
+    plus,
+    register_code,
+    register_pointer,
+    row_starts,
+    store,
+    stretches,
+    sum_lanes_of_four,
+    sums_of_tile,
 )
 
 PERIOD = 16
@@ -158,14 +163,6 @@ def step_rows(lanes, matrix, first, count, steps, width, windows, panel):  # typ
 
 # --- LLVM code ------------------------------------------------------------------------------------
 
-# Sums that a tile keeps in registers; the others hold what is added to them. CPUs with registers
-# of 8 floats have 16 of them, the others 32.
-_SUMS = 12 if LANES == 8 else 24
-
-
-def _number(value: int) -> ir.Constant:
-    return ir.Constant(_WORD, value)
-
 
 def _smaller(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
     return builder.select(builder.icmp_signed("<", a, b), a, b)
@@ -175,38 +172,13 @@ def _rows_of_tile(
     builder: ir.IRBuilder, first: ir.Value, r: ir.Value, count: ir.Value, rows: int
 ) -> list[ir.Value]:
     """Number the rows of a tile; past the end, the last row again."""
-    last = builder.sub(count, _number(1))
-    return [builder.add(first, _smaller(builder, _plus(builder, r, k), last)) for k in range(rows)]
-
-
-def _starts(builder: ir.IRBuilder, rows: list[ir.Value], length: int) -> list[ir.Value]:
-    return [builder.mul(row, _number(length)) for row in rows]
-
-
-def _load_register(
-    builder: ir.IRBuilder, base: ir.Value, offset: ir.Value, *, aligned: bool = True
-) -> ir.Value:
-    align = LANES * FLOAT_BYTES if aligned else FLOAT_BYTES
-    return _load(builder, _register_pointer(builder, base, offset, LANES), LANES, align)
-
-
-def _load_splat(builder: ir.IRBuilder, base: ir.Value, offset: ir.Value) -> ir.Value:
-    """Copy the float ``base[offset]`` to all lanes of a register."""
-    return _splat(builder, builder.load(builder.gep(base, [offset])), LANES)
-
-
-def _sums(builder: ir.IRBuilder, rows: int, columns: int) -> list[list[ir.Value]]:
-    zero = _constant(0.0, LANES)
-    return [[cgutils.alloca_once_value(builder, zero) for _ in range(columns)] for _ in range(rows)]
-
-
-def _add_product(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, total: ir.Value) -> None:
-    builder.store(_fused(builder, a, b, builder.load(total)), total)
+    last = builder.sub(count, number(1))
+    return [builder.add(first, _smaller(builder, plus(builder, r, k), last)) for k in range(rows)]
 
 
 def _emit_score_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
     *_, width, _ = arguments
-    one = builder.icmp_signed("==", width, _number(1))
+    one = builder.icmp_signed("==", width, number(1))
     with builder.if_else(one) as (then, otherwise):
         with then:
             _emit_one_window(builder, registers, arguments)
@@ -217,53 +189,53 @@ def _emit_score_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.V
 def _emit_one_window(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
     matrix, first, count, panel, _, scores = arguments
     length, in_flight = registers * LANES, 4
-    with cgutils.for_range_slice(builder, _number(0), count, _number(in_flight)) as (r, _):
-        starts = _starts(builder, _rows_of_tile(builder, first, r, count, in_flight), length)
-        sums = [_constant(0.0, LANES)] * in_flight
+    with cgutils.for_range_slice(builder, number(0), count, number(in_flight)) as (r, _):
+        starts = row_starts(builder, _rows_of_tile(builder, first, r, count, in_flight), length)
+        sums = [constant_register(0.0, LANES)] * in_flight
         for column in range(0, length, LANES):
-            v = _load_register(builder, panel, _number(column))
+            v = load_register(builder, panel, number(column))
             for k in range(in_flight):
-                u = _load_register(builder, matrix, _plus(builder, starts[k], column))
-                sums[k] = _fused(builder, u, v, sums[k])
-        pointer = _register_pointer(builder, scores, builder.add(first, r), 4)
-        _store(builder, _sum_lanes_of_four(builder, sums), pointer, FLOAT_BYTES)
+                u = load_register(builder, matrix, plus(builder, starts[k], column))
+                sums[k] = fused(builder, u, v, sums[k])
+        pointer = register_pointer(builder, scores, builder.add(first, r), 4)
+        store(builder, sum_lanes_of_four(builder, sums), pointer, FLOAT_BYTES)
 
 
 def _emit_four_windows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
     matrix, first, count, panel, width, scores = arguments
     length, tile = registers * LANES, 2 if LANES == 8 else 4
     with (
-        cgutils.for_range_slice(builder, _number(0), count, _number(tile)) as (r, _),
-        cgutils.for_range_slice(builder, _number(0), width, _number(4)) as (b, _),
+        cgutils.for_range_slice(builder, number(0), count, number(tile)) as (r, _),
+        cgutils.for_range_slice(builder, number(0), width, number(4)) as (b, _),
     ):
         # Rows past the end have a place in `scores` of their own: more than one of the last row.
-        words = [builder.add(first, _plus(builder, r, k)) for k in range(tile)]
-        starts = _starts(builder, _rows_of_tile(builder, first, r, count, tile), length)
-        panels = _starts(builder, [_plus(builder, b, t) for t in range(4)], length)
-        sums = _sums(builder, tile, 4)
-        with cgutils.for_range_slice(builder, _number(0), _number(length), _number(LANES)) as (
+        words = [builder.add(first, plus(builder, r, k)) for k in range(tile)]
+        starts = row_starts(builder, _rows_of_tile(builder, first, r, count, tile), length)
+        panels = row_starts(builder, [plus(builder, b, t) for t in range(4)], length)
+        sums = sums_of_tile(builder, tile, 4)
+        with cgutils.for_range_slice(builder, number(0), number(length), number(LANES)) as (
             column,
             _,
         ):
-            us = [_load_register(builder, matrix, builder.add(s, column)) for s in starts]
+            us = [load_register(builder, matrix, builder.add(s, column)) for s in starts]
             for t in range(4):
-                v = _load_register(builder, panel, builder.add(panels[t], column))
+                v = load_register(builder, panel, builder.add(panels[t], column))
                 for k in range(tile):
-                    _add_product(builder, us[k], v, sums[k][t])
+                    add_product(builder, us[k], v, sums[k][t])
         for k in range(tile):
             place = builder.add(builder.mul(words[k], width), b)
-            four = _sum_lanes_of_four(builder, [builder.load(total) for total in sums[k]])
-            _store(builder, four, _register_pointer(builder, scores, place, 4), FLOAT_BYTES)
+            four = sum_lanes_of_four(builder, [builder.load(total) for total in sums[k]])
+            store(builder, four, register_pointer(builder, scores, place, 4), FLOAT_BYTES)
 
 
 def _emit_score_columns(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
     *_, width, _ = arguments
-    begin: ir.Value = _number(0)
+    begin: ir.Value = number(0)
     for group in (4, 2, 1):
         size = group * LANES
         rest = builder.sub(width, begin)
-        end = builder.add(begin, builder.sub(rest, builder.urem(rest, _number(size))))
-        with cgutils.for_range_slice(builder, begin, end, _number(size)) as (b, _):
+        end = builder.add(begin, builder.sub(rest, builder.urem(rest, number(size))))
+        with cgutils.for_range_slice(builder, begin, end, number(size)) as (b, _):
             _emit_columns_of_windows(builder, registers, arguments, b, group)
         begin = end
 
@@ -272,44 +244,44 @@ def _emit_columns_of_windows(
     builder: ir.IRBuilder, registers: int, arguments: list[ir.Value], b: ir.Value, group: int
 ) -> None:
     matrix, first, count, columns, depth, width, scores = arguments
-    length, tile = registers * LANES, min(12, _SUMS // group)
-    with cgutils.for_range_slice(builder, _number(0), count, _number(tile)) as (r, _):
-        starts = _starts(builder, _rows_of_tile(builder, first, r, count, tile), length)
-        sums = _sums(builder, tile, group)
+    length, tile = registers * LANES, min(12, MOST_SUMS // group)
+    with cgutils.for_range_slice(builder, number(0), count, number(tile)) as (r, _):
+        starts = row_starts(builder, _rows_of_tile(builder, first, r, count, tile), length)
+        sums = sums_of_tile(builder, tile, group)
         with cgutils.for_range(builder, depth) as loop:
             place = builder.add(builder.mul(loop.index, width), b)
             vs = [
-                _load_register(builder, columns, _plus(builder, place, g * LANES))
+                load_register(builder, columns, plus(builder, place, g * LANES))
                 for g in range(group)
             ]
             for k in range(tile):
-                u = _load_splat(builder, matrix, builder.add(starts[k], loop.index))
+                u = load_splat(builder, matrix, builder.add(starts[k], loop.index))
                 for g in range(group):
-                    _add_product(builder, u, vs[g], sums[k][g])
+                    add_product(builder, u, vs[g], sums[k][g])
         for k in range(tile):
-            word = builder.add(first, _plus(builder, r, k))
+            word = builder.add(first, plus(builder, r, k))
             place = builder.add(builder.mul(word, width), b)
             for g in range(group):
-                offset = _plus(builder, place, g * LANES)
-                pointer = _register_pointer(builder, scores, offset, LANES)
-                _store(builder, builder.load(sums[k][g]), pointer, FLOAT_BYTES)
+                offset = plus(builder, place, g * LANES)
+                pointer = register_pointer(builder, scores, offset, LANES)
+                store(builder, builder.load(sums[k][g]), pointer, FLOAT_BYTES)
 
 
 def _emit_largest_scores(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
     scores, start, count, period, largest, row = arguments
-    least = _constant(-math.inf, LANES)
-    with cgutils.for_range_slice(builder, _number(0), period, _number(LANES)) as (p, _):
+    least = constant_register(-math.inf, LANES)
+    with cgutils.for_range_slice(builder, number(0), period, number(LANES)) as (p, _):
         found = cgutils.alloca_once_value(builder, least)
         with cgutils.for_range_slice(builder, p, count, period) as (k, _):
-            inside = _lanes_below(builder, builder.sub(count, k))
-            x = _load_register(builder, scores, builder.add(start, k), aligned=False)
+            inside = lanes_below(builder, builder.sub(count, k))
+            x = load_register(builder, scores, builder.add(start, k), aligned=False)
             x = builder.select(inside, x, least)
             before = builder.load(found)
             larger = builder.fcmp_ordered(">", x, before)
             builder.store(builder.select(larger, x, before), found)
         place = builder.add(builder.mul(row, period), p)
-        pointer = _register_pointer(builder, largest, place, LANES)
-        _store(builder, builder.load(found), pointer, FLOAT_BYTES)
+        pointer = register_pointer(builder, largest, place, LANES)
+        store(builder, builder.load(found), pointer, FLOAT_BYTES)
 
 
 def _emit_window_exponentials(
@@ -317,18 +289,18 @@ def _emit_window_exponentials(
 ) -> None:
     scores, start, count, period, shifts, totals, row = arguments
     doubles = ir.VectorType(ir.DoubleType(), LANES)
-    with cgutils.for_range_slice(builder, _number(0), period, _number(LANES)) as (p, _):
+    with cgutils.for_range_slice(builder, number(0), period, number(LANES)) as (p, _):
         place = builder.add(builder.mul(row, period), p)
-        shift = _load_register(builder, shifts, place, aligned=False)
+        shift = load_register(builder, shifts, place, aligned=False)
         total = cgutils.alloca_once_value(builder, ir.Constant(doubles, [0.0] * LANES))
         with cgutils.for_range_slice(builder, p, count, period) as (k, _):
-            inside = _lanes_below(builder, builder.sub(count, k))
-            pointer = _register_pointer(builder, scores, builder.add(start, k), LANES)
-            x = _load(builder, pointer, LANES, FLOAT_BYTES)
-            value = _emit_exp(builder, builder.fsub(x, shift))
+            inside = lanes_below(builder, builder.sub(count, k))
+            pointer = register_pointer(builder, scores, builder.add(start, k), LANES)
+            x = load(builder, pointer, LANES, FLOAT_BYTES)
+            value = emit_exp(builder, builder.fsub(x, shift))
             # What lies beyond the end belongs to another stretch: it is left as it is.
-            _store(builder, builder.select(inside, value, x), pointer, FLOAT_BYTES)
-            value = builder.select(inside, value, _constant(0.0, LANES))
+            store(builder, builder.select(inside, value, x), pointer, FLOAT_BYTES)
+            value = builder.select(inside, value, constant_register(0.0, LANES))
             builder.store(builder.fadd(builder.load(total), builder.fpext(value, doubles)), total)
         pointer = builder.bitcast(builder.gep(totals, [place]), doubles.as_pointer())
         builder.store(builder.load(total), pointer).align = 8
@@ -336,27 +308,20 @@ def _emit_window_exponentials(
 
 def _emit_scale_scores(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
     scores, start, count, period, factors, row = arguments
-    with cgutils.for_range_slice(builder, _number(0), period, _number(LANES)) as (p, _):
+    with cgutils.for_range_slice(builder, number(0), period, number(LANES)) as (p, _):
         place = builder.add(builder.mul(row, period), p)
-        factor = _load_register(builder, factors, place, aligned=False)
+        factor = load_register(builder, factors, place, aligned=False)
         with cgutils.for_range_slice(builder, p, count, period) as (k, _):
-            inside = _lanes_below(builder, builder.sub(count, k))
-            pointer = _register_pointer(builder, scores, builder.add(start, k), LANES)
-            x = _load(builder, pointer, LANES, FLOAT_BYTES)
+            inside = lanes_below(builder, builder.sub(count, k))
+            pointer = register_pointer(builder, scores, builder.add(start, k), LANES)
+            x = load(builder, pointer, LANES, FLOAT_BYTES)
             x = builder.select(inside, builder.fmul(x, factor), x)
-            _store(builder, x, pointer, FLOAT_BYTES)
-
-
-def _stretches(registers: int, most: int) -> list[list[int]]:
-    """Cut the columns of a row into stretches of at most `most` registers."""
-    parts = -(-registers // most)
-    bounds = [registers * part // parts for part in range(parts + 1)]
-    return [[c * LANES for c in range(first, last)] for first, last in pairwise(bounds)]
+            store(builder, x, pointer, FLOAT_BYTES)
 
 
 def _emit_add_gradients(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
     *_, width, _, _ = arguments
-    one = builder.icmp_signed("==", width, _number(1))
+    one = builder.icmp_signed("==", width, number(1))
     with builder.if_else(one) as (then, otherwise):
         with then:
             _emit_gradients_of(builder, registers, arguments, 1)
@@ -370,81 +335,78 @@ def _emit_gradients_of(
     matrix, first, count, steps, width, gradients, row = arguments
     length = registers * LANES
     end = builder.add(first, count)
-    for columns in _stretches(registers, _SUMS // windows):
-        with cgutils.for_range_slice(builder, _number(0), width, _number(windows)) as (b, _):
+    for columns in stretches(registers, MOST_SUMS // windows):
+        with cgutils.for_range_slice(builder, number(0), width, number(windows)) as (b, _):
             pointers = [
-                _register_pointer(builder, gradients, _plus(builder, start, column), LANES)
+                register_pointer(builder, gradients, plus(builder, start, column), LANES)
                 for t in range(windows)
-                for start in _starts(builder, [builder.add(row, _plus(builder, b, t))], length)
+                for start in row_starts(builder, [builder.add(row, plus(builder, b, t))], length)
                 for column in columns
             ]
             sums = [
-                cgutils.alloca_once_value(builder, _load(builder, pointer, LANES, FLOAT_BYTES))
+                cgutils.alloca_once_value(builder, load(builder, pointer, LANES, FLOAT_BYTES))
                 for pointer in pointers
             ]
-            with cgutils.for_range_slice(builder, first, end, _number(1)) as (r, _):
+            with cgutils.for_range_slice(builder, first, end, number(1)) as (r, _):
                 place = builder.add(builder.mul(r, width), b)
-                (start,) = _starts(builder, [r], length)
-                us = [_load_register(builder, matrix, _plus(builder, start, c)) for c in columns]
+                (start,) = row_starts(builder, [r], length)
+                us = [load_register(builder, matrix, plus(builder, start, c)) for c in columns]
                 for t in range(windows):
-                    step = _load_splat(builder, steps, _plus(builder, place, t))
+                    step = load_splat(builder, steps, plus(builder, place, t))
                     for u, total in zip(us, sums[t * len(us) :], strict=False):
-                        _add_product(builder, step, u, total)
+                        add_product(builder, step, u, total)
             for total, pointer in zip(sums, pointers, strict=True):
-                _store(builder, builder.load(total), pointer, FLOAT_BYTES)
+                store(builder, builder.load(total), pointer, FLOAT_BYTES)
 
 
 def _emit_step_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
     matrix, first, count, steps, width, windows, panel = arguments
     length, tile = registers * LANES, 3
-    for columns in _stretches(registers, _SUMS // tile):
-        with cgutils.for_range_slice(builder, _number(0), count, _number(tile)) as (r, _):
+    for columns in stretches(registers, MOST_SUMS // tile):
+        with cgutils.for_range_slice(builder, number(0), count, number(tile)) as (r, _):
             rows = _rows_of_tile(builder, first, r, count, tile)
-            starts = _starts(builder, rows, length)
+            starts = row_starts(builder, rows, length)
             places = [builder.mul(row, width) for row in rows]
             pointers = [
-                [
-                    _register_pointer(builder, matrix, _plus(builder, start, c), LANES)
-                    for c in columns
-                ]
+                [register_pointer(builder, matrix, plus(builder, start, c), LANES) for c in columns]
                 for start in starts
             ]
             # A row that stands for one past the end is read before it is written: the same again.
             sums = [
                 [
                     cgutils.alloca_once_value(
-                        builder, _load(builder, pointer, LANES, LANES * FLOAT_BYTES)
+                        builder, load(builder, pointer, LANES, LANES * FLOAT_BYTES)
                     )
                     for pointer in of_row
                 ]
                 for of_row in pointers
             ]
             with cgutils.for_range(builder, windows) as loop:
-                (start,) = _starts(builder, [loop.index], length)
+                (start,) = row_starts(builder, [loop.index], length)
                 given = [
-                    _load_splat(builder, steps, builder.add(place, loop.index)) for place in places
+                    load_splat(builder, steps, builder.add(place, loop.index)) for place in places
                 ]
                 for k, column in enumerate(columns):
-                    v = _load_register(builder, panel, _plus(builder, start, column))
+                    v = load_register(builder, panel, plus(builder, start, column))
                     for t in range(tile):
-                        _add_product(builder, given[t], v, sums[t][k])
+                        add_product(builder, given[t], v, sums[t][k])
             for of_row, totals in zip(pointers, sums, strict=True):
                 for pointer, total in zip(of_row, totals, strict=True):
-                    _store(builder, builder.load(total), pointer, LANES * FLOAT_BYTES)
+                    store(builder, builder.load(total), pointer, LANES * FLOAT_BYTES)
 
 
 # --- the choice between the two, by the type of `lanes` -------------------------------------------
 
-_score_rows = _compiled(_emit_score_rows, "aiiaia", types.void)
-_score_columns = _compiled(_emit_score_columns, "aiiaiia", types.void)
-_largest_scores = _compiled(_emit_largest_scores, "aiiiai", types.void)
-_window_exponentials = _compiled(_emit_window_exponentials, "aiiiaai", types.void)
-_scale_scores = _compiled(_emit_scale_scores, "aiiiai", types.void)
-_add_gradients = _compiled(_emit_add_gradients, "aiiaiai", types.void)
-_step_rows = _compiled(_emit_step_rows, "aiiaiia", types.void)
+_score_rows = register_code(_emit_score_rows, "aiiaia", types.void)
+_score_columns = register_code(_emit_score_columns, "aiiaiia", types.void)
+_largest_scores = register_code(_emit_largest_scores, "aiiiai", types.void)
+_window_exponentials = register_code(_emit_window_exponentials, "aiiiaai", types.void)
+_scale_scores = register_code(_emit_scale_scores, "aiiiai", types.void)
+_add_gradients = register_code(_emit_add_gradients, "aiiaiai", types.void)
+_step_rows = register_code(_emit_step_rows, "aiiaiia", types.void)
 
 
-@overload(score_rows, jit_options=_INLINED)
+@overload(score_rows, jit_options=INLINED)
 def _choose_score_rows(lanes, matrix, first, count, panel, width, scores):  # type: ignore[no-untyped-def]
     def compiled(lanes, matrix, first, count, panel, width, scores):  # type: ignore[no-untyped-def]
         _score_rows(lanes, matrix, first, count, panel, width, scores)
@@ -452,7 +414,7 @@ def _choose_score_rows(lanes, matrix, first, count, panel, width, scores):  # ty
     return compiled if len(lanes) else score_rows
 
 
-@overload(score_columns, jit_options=_INLINED)
+@overload(score_columns, jit_options=INLINED)
 def _choose_score_columns(lanes, matrix, first, count, columns, depth, width, scores):  # type: ignore[no-untyped-def]
     def compiled(lanes, matrix, first, count, columns, depth, width, scores):  # type: ignore[no-untyped-def]
         _score_columns(lanes, matrix, first, count, columns, depth, width, scores)
@@ -460,7 +422,7 @@ def _choose_score_columns(lanes, matrix, first, count, columns, depth, width, sc
     return compiled if len(lanes) else score_columns
 
 
-@overload(largest_scores, jit_options=_INLINED)
+@overload(largest_scores, jit_options=INLINED)
 def _choose_largest_scores(lanes, scores, start, count, period, largest, row):  # type: ignore[no-untyped-def]
     def compiled(lanes, scores, start, count, period, largest, row):  # type: ignore[no-untyped-def]
         _largest_scores(lanes, scores, start, count, period, largest, row)
@@ -468,7 +430,7 @@ def _choose_largest_scores(lanes, scores, start, count, period, largest, row):  
     return compiled if len(lanes) else largest_scores
 
 
-@overload(window_exponentials, jit_options=_INLINED)
+@overload(window_exponentials, jit_options=INLINED)
 def _choose_window_exponentials(lanes, scores, start, count, period, shifts, totals, row):  # type: ignore[no-untyped-def]
     def compiled(lanes, scores, start, count, period, shifts, totals, row):  # type: ignore[no-untyped-def]
         _window_exponentials(lanes, scores, start, count, period, shifts, totals, row)
@@ -476,7 +438,7 @@ def _choose_window_exponentials(lanes, scores, start, count, period, shifts, tot
     return compiled if len(lanes) else window_exponentials
 
 
-@overload(scale_scores, jit_options=_INLINED)
+@overload(scale_scores, jit_options=INLINED)
 def _choose_scale_scores(lanes, scores, start, count, period, factors, row):  # type: ignore[no-untyped-def]
     def compiled(lanes, scores, start, count, period, factors, row):  # type: ignore[no-untyped-def]
         _scale_scores(lanes, scores, start, count, period, factors, row)
@@ -484,7 +446,7 @@ def _choose_scale_scores(lanes, scores, start, count, period, factors, row):  # 
     return compiled if len(lanes) else scale_scores
 
 
-@overload(add_gradients, jit_options=_INLINED)
+@overload(add_gradients, jit_options=INLINED)
 def _choose_add_gradients(lanes, matrix, first, count, steps, width, gradients, row):  # type: ignore[no-untyped-def]
     def compiled(lanes, matrix, first, count, steps, width, gradients, row):  # type: ignore[no-untyped-def]
         _add_gradients(lanes, matrix, first, count, steps, width, gradients, row)
@@ -492,7 +454,7 @@ def _choose_add_gradients(lanes, matrix, first, count, steps, width, gradients, 
     return compiled if len(lanes) else add_gradients
 
 
-@overload(step_rows, jit_options=_INLINED)
+@overload(step_rows, jit_options=INLINED)
 def _choose_step_rows(lanes, matrix, first, count, steps, width, windows, panel):  # type: ignore[no-untyped-def]
     def compiled(lanes, matrix, first, count, steps, width, windows, panel):  # type: ignore[no-untyped-def]
         _step_rows(lanes, matrix, first, count, steps, width, windows, panel)

@@ -22,9 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nw2v.jit.atomics import NUMBERS_A_LINE, fetch_and_add, observe, publish
 from nw2v.jit.compile import kernel
-from nw2v.jit.rows import aligned_zeros
+from nw2v.jit.registers import aligned_zeros
 from nw2v.jit.softmax_rows import (
     PERIOD,
     ROW_MULTIPLE,
@@ -38,6 +37,17 @@ from nw2v.jit.softmax_rows import (
     width_for,
     window_exponentials,
 )
+from nw2v.kernels.crew import (
+    PATIENCE,
+    Crew,
+    begin,
+    complete,
+    crew_for,
+    finish,
+    is_finished,
+    open_phase,
+    take,
+)
 from nw2v.kernels.stream import Windows, draw_centers, windows_for
 
 BLOCK_ROWS = 144
@@ -47,25 +57,15 @@ BLOCKS_A_MEMBER = 4
 """Blocks there must be for each thread; fewer are not worth another one."""
 NEAR_FLOATS = 6_000
 """Floats of U that stay in the nearest cache from the gradients to the step."""
-PATIENCE = 20_000
-"""How often a thread looks for work before it gives way."""
 
 # The work on a batch: three phases, each of which must be complete before the next begins.
 LOGITS, STEPS, CENTERS = 0, 1, 2
 PHASES = 3
-# A claim is the number of a phase and, below it, how many of its items have been taken. The number
-# begins again at 0 before it runs into the sign.
-_PHASE_BITS = 32
-_ITEM_MASK = (1 << _PHASE_BITS) - 1
-_LAST_PHASE = PHASES << 28
+# Every other sweep goes backwards: what was read last is read first.
+BACKWARDS = [False, True, False]
 
 # Places in `Team.state`.
-_COMPLETE = 0  # items of the phase that are done
-_FINISHED = NUMBERS_A_LINE  # whether the piece is done
-_PHASE, _NEXT, _END, _FIRST, _LAST, _COUNT, _PAIRS = range(
-    2 * NUMBERS_A_LINE, 2 * NUMBERS_A_LINE + 7
-)
-_STATE_SIZE = 3 * NUMBERS_A_LINE
+_NEXT, _END, _FIRST, _COUNT, _PAIRS = range(5)
 # Places in `Team.amounts`.
 _LOSS, _FIRST_RATE, _SLOPE = range(3)
 
@@ -74,7 +74,7 @@ class Team(NamedTuple):
     """What the threads that work on a piece share; W windows a batch, N blocks."""
 
     windows: Windows
-    claims: np.ndarray  # int64: a line for each member, who takes from its own items first
+    crew: Crew
     state: np.ndarray  # int64: see the places above
     amounts: np.ndarray  # float64: loss, and the rate of the first window and its slope
     block_rows: int  # words of a block
@@ -100,8 +100,8 @@ def team_for(vocabulary: int, length: int, *, windows: int, threads: int) -> Tea
     period = period_of(width)
     return Team(
         windows=windows_for(0),
-        claims=np.full(members * NUMBERS_A_LINE, _ITEM_MASK >> 1, dtype=np.int64),
-        state=np.zeros(_STATE_SIZE, dtype=np.int64),
+        crew=crew_for(members, [blocks, blocks, windows], BACKWARDS),
+        state=np.zeros(5, dtype=np.int64),
         amounts=np.zeros(3),
         block_rows=rows,
         block_count=blocks,
@@ -123,27 +123,12 @@ def with_room(team: Team, tokens: int) -> Team:
     return team._replace(windows=windows_for(tokens))
 
 
-def members(team: Team) -> int:
-    """Count the threads that a team has work for."""
-    return len(team.claims) // NUMBERS_A_LINE
-
-
 def result(team: Team) -> tuple[float, int]:
     """Give the sum of losses and the pairs of the piece that is done."""
     return float(team.amounts[_LOSS]), int(team.state[_PAIRS])
 
 
 # --- what is done between two phases, by one thread -----------------------------------------------
-
-
-@kernel
-def _open_phase(team, phase):  # type: ignore[no-untyped-def]
-    """Let the items of a phase be taken."""
-    phase = phase % _LAST_PHASE
-    team.state[_PHASE] = phase
-    publish(team.state, _COMPLETE, 0)
-    for member in range(len(team.claims) // NUMBERS_A_LINE):
-        publish(team.claims, member * NUMBERS_A_LINE, phase << _PHASE_BITS)
 
 
 @kernel
@@ -214,19 +199,18 @@ def begin_piece(centers, text, law, piece, team):  # type: ignore[no-untyped-def
     kept : int
         Center words.
     """
-    begin, end = draw_centers(text, law, piece, team.windows)
+    first, last = draw_centers(text, law, piece, team.windows)
     team.amounts[_LOSS] = 0.0
     team.amounts[_FIRST_RATE] = piece.first_rate
-    team.amounts[_SLOPE] = (piece.last_rate - piece.first_rate) / max(end - begin, 1)
-    team.state[_FIRST] = team.state[_NEXT] = begin
-    team.state[_END] = end
+    team.amounts[_SLOPE] = (piece.last_rate - piece.first_rate) / max(last - first, 1)
+    team.state[_FIRST] = team.state[_NEXT] = first
+    team.state[_END] = last
     team.state[_PAIRS] = 0
     if _next_batch(centers, team):
-        publish(team.state, _FINISHED, 0)
-        _open_phase(team, (team.state[_PHASE] // PHASES + 1) * PHASES)
+        begin(team.crew)
     else:
-        publish(team.state, _FINISHED, 1)
-    return end - begin
+        finish(team.crew)
+    return last - first
 
 
 @kernel
@@ -236,9 +220,9 @@ def _close_phase(centers, team, phase):  # type: ignore[no-untyped-def]
     if kind == LOGITS:
         _normalise(team)
     if kind < CENTERS or _next_batch(centers, team):
-        _open_phase(team, phase + 1)
+        open_phase(team.crew, phase + 1)
     else:
-        publish(team.state, _FINISHED, 1)
+        finish(team.crew)
 
 
 # --- the items of the phases, taken by any thread -------------------------------------------------
@@ -306,10 +290,10 @@ def _step_block(lanes, outsides, team, block):  # type: ignore[no-untyped-def]
         for k in range(outsides.shape[1]):
             team.gradients[row, k] = np.float32(0)
     near = max(1, NEAR_FLOATS // (ROW_MULTIPLE * outsides.shape[1])) * ROW_MULTIPLE
-    for begin in range(first, first + count, near):
-        rows = min(near, first + count - begin)
-        add_gradients(lanes, outsides, begin, rows, steps, width, team.gradients, gradient)
-        step_rows(lanes, outsides, begin, rows, steps, width, batch_count, team.panel)
+    for start in range(first, first + count, near):
+        rows = min(near, first + count - start)
+        add_gradients(lanes, outsides, start, rows, steps, width, team.gradients, gradient)
+        step_rows(lanes, outsides, start, rows, steps, width, batch_count, team.panel)
 
 
 @kernel
@@ -329,39 +313,13 @@ def _update_center(centers, team, b):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _take(team, member):  # type: ignore[no-untyped-def]
-    """Take an item: the number of its phase and its own, or -1 where there is none.
-
-    Items are shared out among the members in stretches, so that each finds the rows it takes in its
-    own cache again; who has done its own takes those of others. Every other sweep goes
-    backwards: what was read last is read first.
-    """
-    members = len(team.claims) // NUMBERS_A_LINE
-    for turn in range(members):
-        owner = member + turn if member + turn < members else member + turn - members
-        claim = observe(team.claims, owner * NUMBERS_A_LINE)
-        for attempt in range(2):
-            phase, taken = claim >> _PHASE_BITS, claim & _ITEM_MASK
-            kind = phase % PHASES
-            items = len(team.batch) if kind == CENTERS else team.block_count
-            first, last = items * owner // members, items * (owner + 1) // members
-            if taken >= last - first:
-                break
-            if attempt:
-                return phase, first + taken if kind != STEPS else last - 1 - taken
-            # The phase may have gone on meanwhile: what counts is what this returns.
-            claim = fetch_and_add(team.claims, owner * NUMBERS_A_LINE, 1)
-    return -1, -1
-
-
-@kernel
 def work(lanes, centers, outsides, team, member):  # type: ignore[no-untyped-def]
     """Work on the piece that a team has begun, until it is done or nothing is left to take.
 
     Parameters
     ----------
     lanes : tuple
-        From `nw2v.jit.rows.row_layout`.
+        From `nw2v.jit.registers.row_layout`.
     centers, outsides : (V, length) float32 arrays
         Center and outside vectors; changed in place.
     team : Team
@@ -377,9 +335,9 @@ def work(lanes, centers, outsides, team, member):  # type: ignore[no-untyped-def
     """
     idle = 0
     while idle < PATIENCE:
-        phase, item = _take(team, member)
+        phase, item = take(team.crew, member)
         if item < 0:
-            if observe(team.state, _FINISHED):
+            if is_finished(team.crew):
                 return True
             idle += 1
             continue
@@ -391,7 +349,6 @@ def work(lanes, centers, outsides, team, member):  # type: ignore[no-untyped-def
             _step_block(lanes, outsides, team, item)
         elif item < team.state[_COUNT]:
             _update_center(centers, team, item)
-        items = len(team.batch) if kind == CENTERS else team.block_count
-        if fetch_and_add(team.state, _COMPLETE, 1) == items - 1:
+        if complete(team.crew, phase):
             _close_phase(centers, team, phase)
     return False

@@ -1,194 +1,448 @@
 """One pass of skip-gram with negative sampling over a piece of text.
 
-For a center word c with outside words o_1 ... o_m, and K' negatives w_1 ... w_K' shared by the
-window, each with weight a = m K / K':
+For a center word c with outside words o_1 ... o_m, and K' negatives w_1 ... w_K', each with weight
+a = m K / K':
 
     J      = sum_j -log sigma(u_oj . v_c) + a sum_k -log sigma(-u_wk . v_c)
     dJ/dv_c = sum_j (sigma(u_oj . v_c) - 1) u_oj + a sum_k sigma(u_wk . v_c) u_wk
     dJ/du_w = the same factors times v_c, added up over all places where w stands
 
 so that at fixed parameters the expected gradient is that of K negatives of its own for each pair
-(docs/derivations.md). All scores are taken before any update. Rows are updated one by one: the
-second row of a word that stands twice is read as the first update left it.
+(docs/derivations.md). `BATCH` windows that follow each other make one step together, at the
+parameters from before it, and share one set of negatives, which is drawn anew for every step. That
+turns the work on negatives, most of all there is, into small matrix products. Where windows are
+wide or negatives many, a batch makes several steps, each for a part of the pairs of every window:
+one step for all of them would overshoot.
 
-The negatives form a pool that outlives the window: one slot is drawn anew at each center. While a
-word is in the pool, its outside vector is a private copy of the thread, in its nearest cache and
-contiguous. Frequent words are in every thread's pool, and threads that changed the same rows of U
-at every center would spend most of their time taking them from each other. What the copies have
-learnt is added to U when their slot is drawn anew, and for frequent words every few centers, before
-they can drift from what the rest of the model does to the same rows.
+Two ways to use more threads: each takes pieces of its own and changes the vectors without locks
+(`negative_sampling_pass`); or all work on one piece, a batch each, and only when all batches are
+computed are their steps made, in the order of the batches (`work`). The second gives the same bits
+for any number of threads.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
+from nw2v.jit.batches import (
+    BATCH,
+    CENTERS_AT_ONCE,
+    COPIED,
+    ROWS_AT_ONCE,
+    ROWS_MULTIPLE,
+    add_from_batch,
+    add_pair_rows,
+    add_to_rows,
+    batch_scores,
+    copy_words,
+    fill_words,
+    gather_rows,
+    logistic_terms,
+    noise_terms,
+    pair_scores,
+    prefetch_rows,
+    scatter_rows,
+    sum_for_centers,
+    transpose_batch,
+)
 from nw2v.jit.compile import kernel
 from nw2v.jit.random import random_bits, word64
-from nw2v.jit.rows import (
-    LANES,
-    ROWS_IN_FLIGHT,
-    aligned_zeros,
-    dot_rows,
-    logistic_terms,
-    prefetch_row,
-    update_rows,
+from nw2v.jit.registers import aligned_zeros
+from nw2v.kernels.crew import (
+    PATIENCE,
+    Crew,
+    begin,
+    complete,
+    crew_for,
+    finish,
+    is_finished,
+    open_phase,
+    take,
 )
 from nw2v.kernels.stream import Windows, draw_windows, windows_for
 
 _NOISE = word64(0x6E6F697365)
 
-LOOK_AHEAD = 2
-"""How many centers ahead rows are asked for."""
+POOL_SHARE = 0.5
+"""Negatives of a step for each negative that the average window stands for in it,"""
+SMALLEST_POOL, LARGEST_POOL = 8, 16
+"""within these bounds."""
+LARGEST_STEP = 64.0
+"""Negatives that the average window may stand for in one step."""
+LARGEST_DRIFT = 8.0
+"""How far steps on one word may add up, in steps of a full pair, at scores that do not see them."""
+MOST_ALIKE = 2
+"""Windows of one center word that a batch may have."""
+MOST_AT_ONCE = 8
+"""Batches of a crew that are computed before their steps are made: so many threads can work."""
 
-POOL_SHARE = 1.6
-"""Slots of the pool for each negative that the average window stands for."""
-SMALLEST_POOL = 8
-LARGEST_POOL = 4096
-LARGEST_DRIFT = 0.5
-"""How far a word's copies may be pushed, in steps of a full negative, before they are merged."""
+OUTSIDES_ASKED, CENTERS_ASKED = 4, 2
+"""Rows of U and V that are asked for at once, ahead of the batch that needs them."""
+
+# Places in `Batch.state`: the first center of the batch, of the next one, and the end of all; which
+# part of their pairs is next; where in the noise table the next negatives stand; how many centers
+# and pairs the step has, and pairs all steps so far; how many rows of each matrix the next step
+# needs, and how many of them have been asked for.
+(
+    _FIRST, _NEXT, _END, _PART, _NOISE_PLACE, _COUNT, _PAIRS, _ALL_PAIRS,
+    _OUTSIDES, _CENTERS, _OUTSIDES_DONE, _CENTERS_DONE,
+) = range(12)  # fmt: skip
+_STATE_SIZE = 16
+# Places in `Batch.amounts`: the loss so far, the learning rate of center 0, and how it rises.
+_LOSS, _FIRST_RATE, _SLOPE = range(3)
+
+# The phases of a crew.
+COMPUTE, MAKE = 0, 1
 
 
 class Negatives(NamedTuple):
     """The shared negative samples."""
 
     table: np.ndarray  # (power of two,) int32, the noise distribution, shuffled
-    pool: int  # K', slots
-    merged_every: int  # centers between two merges of copies into U
-    merged_words: int  # the words, by id, whose copies are merged
-    per_pair: float  # K, negatives a pair that the pool stands for
+    pool: int  # K', negatives of a step
+    per_pair: float  # K, negatives a pair that they stand for
+    windows: int  # of a batch, at most BATCH
+    parts: int  # steps of a batch, each for so large a part of the pairs of every window
 
 
-def pool_size(mean_negatives: int) -> int:
-    """Choose K', the slots of the pool.
+class Batch(NamedTuple):
+    """Windows that make one step together: what is known of them, and then their steps.
 
-    It grows with m K, the negatives that the average window stands for, so that the weight
-    m K / K' of one stays below that of an outside word, up to `LARGEST_POOL`.
+    For a crew, each array has one more dimension, the first: the batches computed at once.
     """
-    return min(max(SMALLEST_POOL, round(POOL_SHARE * mean_negatives)), LARGEST_POOL)
 
-
-def merging(
-    learning_rate: float, mean_negatives: float, probabilities: np.ndarray, pool: int, threads: int
-) -> tuple[int, int]:
-    """Choose how often the copies of which words are merged into U.
-
-    A word of noise probability P is a negative m K P times a center. Until its copies are merged,
-    neither they nor the copies of other threads see each other's steps, nor those that the word
-    takes as an outside word: T centers of `threads` threads push it by up to rate m K P T threads
-    too far. This keeps that below `LARGEST_DRIFT`.
-
-    Parameters
-    ----------
-    learning_rate : float
-        The highest of the run.
-    mean_negatives : float
-        m K, negatives that the average window stands for.
-    probabilities : (V,) float64 array
-        The noise distribution.
-    pool : int
-        K', which is also how many centers a copy lives if it is not merged.
-    threads : int
-
-    Returns
-    -------
-    merged_every : int
-        Centers between two merges, at least 1.
-    merged_words : int
-        Words with ids below this are merged. The copies of the others cannot drift too far while
-        they live; ids fall with frequency, so that these are most.
-    """
-    drift = learning_rate * mean_negatives * threads * probabilities
-    drifting = np.flatnonzero(drift * pool > LARGEST_DRIFT)
-    if len(drifting) == 0:
-        return pool, 0
-    return max(1, int(LARGEST_DRIFT / drift.max())), int(drifting[-1]) + 1
-
-
-class Pool(NamedTuple):
-    """One thread's negatives: words, copies of their outside vectors, and those as copied."""
-
-    words: np.ndarray  # (K',) int32
-    vectors: np.ndarray  # (K', length) float32
-    origins: np.ndarray  # (K', length) float32
-    slots: np.ndarray  # int32: 0 ... K' - 1, and room to read on
+    state: np.ndarray  # int64: see the places above
+    amounts: np.ndarray  # float64
+    centers: np.ndarray  # (BATCH,) int32: the center words
+    panel: np.ndarray  # (BATCH, length) float32: their vectors
+    columns: np.ndarray  # (length, BATCH) float32: the same, by columns
+    gradients: np.ndarray  # (BATCH, length) float32: their updates
+    weights: np.ndarray  # (BATCH,) float32: what a negative counts for each
+    negatives: np.ndarray  # (K',) int32: the words
+    steps: np.ndarray  # (K', BATCH) float32: scores, then steps, of negatives and centers
+    first_pair: np.ndarray  # (BATCH + 1,) int32: where the pairs of each center begin
+    outside_words: np.ndarray  # int32: one for each pair
+    members: np.ndarray  # int32: which of the centers each pair has
+    pair_steps: np.ndarray  # float32: scores, then steps, of the pairs
+    soon_outsides: np.ndarray  # int32: rows that the next batch needs
+    soon_centers: np.ndarray  # int32
 
 
 class Workspace(NamedTuple):
-    """One thread's scratch memory."""
+    """Scratch memory of one thread that takes pieces of its own."""
 
     windows: Windows
-    pool: Pool
-    rows: np.ndarray  # int32: the outside words of the center
-    scores: np.ndarray  # float32: dot products with the center vector
-    steps: np.ndarray  # float32: learning rate times minus the derivative by each score
-    gradient: np.ndarray  # (length,) float32: the center vector's update
+    batch: Batch
+
+
+class Team(NamedTuple):
+    """What the threads that work on one piece share."""
+
+    windows: Windows
+    crew: Crew
+    batches: Batch  # computed at once
+    mine: Batch  # for each share of the rows: the steps that concern them
+
+
+def parts_of(mean_negatives: float) -> int:
+    """Choose in how many steps a batch takes the pairs of its windows.
+
+    A window moves its center vector against the mean of what it counts as negatives: m K of them on
+    average. In one step, at scores that do not see it, that overshoots if they are too many.
+    """
+    return max(1, math.ceil(mean_negatives / LARGEST_STEP))
+
+
+def pool_size(mean_negatives: float) -> int:
+    """Choose K', the negatives of a step.
+
+    It grows with m K, the negatives that the average window stands for in a step: the weight
+    m K / K' of one is that of two outside words, and at most `LARGEST_STEP` / `LARGEST_POOL`.
+    """
+    wanted = min(max(SMALLEST_POOL, POOL_SHARE * mean_negatives), LARGEST_POOL)
+    return math.ceil(wanted / ROWS_MULTIPLE) * ROWS_MULTIPLE
+
+
+def batch_size(push: float, at_once: int) -> int:
+    """Choose how many windows make a step together: `BATCH`, or fewer where that is unstable.
+
+    Steps that are computed at the same time are computed at scores that do not know of each other:
+    together they push a word by up to `push` for each of their windows. This keeps that below
+    `LARGEST_DRIFT`.
+
+    Parameters
+    ----------
+    push : float
+        How far a window pushes the word that it pushes most, on average and in one step: the
+        learning rate times how often the word is a negative, or takes part as center.
+    at_once : int
+        How many batches are computed at the same time.
+
+    Returns
+    -------
+    int
+        From 1 to `BATCH`.
+    """
+    return min(BATCH, max(1, int(LARGEST_DRIFT / (push * at_once))))
+
+
+def batches_at_once(push: float) -> int:
+    """Choose how many batches a crew computes at the same time: from 2 to `MOST_AT_ONCE`.
+
+    As many as are stable with all their windows (see `batch_size`).
+    """
+    return min(MOST_AT_ONCE, max(2, int(LARGEST_DRIFT / (push * BATCH))))
+
+
+def batch_for(window: int, pool: int, length: int) -> Batch:
+    """Allocate room for a batch."""
+    pairs = 2 * window * (BATCH + 1) + 2 * COPIED
+    return Batch(
+        state=np.zeros(_STATE_SIZE, dtype=np.int64),
+        amounts=np.zeros(3),
+        centers=np.zeros(BATCH, dtype=np.int32),
+        panel=aligned_zeros(BATCH, length),
+        columns=aligned_zeros(length, BATCH),
+        gradients=aligned_zeros(BATCH, length),
+        weights=np.zeros(BATCH, dtype=np.float32),
+        negatives=np.zeros(pool, dtype=np.int32),
+        steps=aligned_zeros(pool, BATCH),
+        first_pair=np.zeros(BATCH + 1, dtype=np.int32),
+        outside_words=np.zeros(pairs, dtype=np.int32),
+        members=np.zeros(pairs, dtype=np.int32),
+        pair_steps=np.zeros(pairs, dtype=np.float32),
+        soon_outsides=np.zeros(pool + BATCH + COPIED, dtype=np.int32),
+        soon_centers=np.zeros(BATCH + COPIED, dtype=np.int32),
+    )
+
+
+def batches_for(number: int, window: int, pool: int, length: int) -> Batch:
+    """Allocate room for some batches, one behind the other in each array."""
+    one = batch_for(window, pool, length)
+    return Batch(
+        *(
+            aligned_zeros(number * math.prod(array.shape[:-1]), array.shape[-1]).reshape(
+                number, *array.shape
+            )
+            if array.dtype == np.float32
+            else np.zeros((number, *array.shape), dtype=array.dtype)
+            for array in one
+        )
+    )
 
 
 def workspace_for(tokens: int, window: int, pool: int, length: int) -> Workspace:
     """Allocate scratch memory for pieces of at most `tokens` tokens, rows of `length` floats."""
-    room = max(ROWS_IN_FLIGHT, LANES)
-    size = max(pool, 2 * window) + room
-    slots = np.zeros(pool + room, dtype=np.int32)
-    slots[:pool] = np.arange(pool)
-    return Workspace(
-        windows_for(tokens),
-        Pool(
-            np.zeros(pool, dtype=np.int32),
-            aligned_zeros(pool, length),
-            aligned_zeros(pool, length),
-            slots,
-        ),
-        np.zeros(size, dtype=np.int32),
-        np.zeros(size, dtype=np.float32),
-        np.zeros(size, dtype=np.float32),
-        np.zeros(length, dtype=np.float32),
+    return Workspace(windows_for(tokens + window + COPIED), batch_for(window, pool, length))
+
+
+def team_for(window: int, pool: int, length: int, *, threads: int, at_once: int) -> Team:
+    """Allocate what threads that work together need, without room for windows (see `with_room`)."""
+    members = min(threads, at_once)
+    return Team(
+        windows=windows_for(0),
+        crew=crew_for(members, [at_once, members], [False, False]),
+        batches=batches_for(at_once, window, pool, length),
+        mine=batches_for(members, window, pool, length),
     )
 
 
-@kernel
-def _take_in(pool, slot, word, outsides):  # type: ignore[no-untyped-def]
-    """Put a word into a slot of the pool."""
-    pool.words[slot] = word
-    for i in range(outsides.shape[1]):
-        value = outsides[word, i]
-        pool.vectors[slot, i] = value
-        pool.origins[slot, i] = value
+def with_room(team: Team, tokens: int, window: int) -> Team:
+    """Give a team room for pieces of at most `tokens` tokens."""
+    return team._replace(windows=windows_for(tokens + window + COPIED))
+
+
+def result(team: Team) -> tuple[float, int]:
+    """Give the sum of losses and the pairs of the piece that is done."""
+    return (
+        math.fsum(team.batches.amounts[:, _LOSS]),
+        int(team.batches.state[:, _ALL_PAIRS].sum()),
+    )
+
+
+# --- one batch ------------------------------------------------------------------------------------
 
 
 @kernel
-def _give_back(pool, slot, outsides):  # type: ignore[no-untyped-def]
-    """Add what a slot's copy has learnt to U."""
-    word = pool.words[slot]
-    for i in range(outsides.shape[1]):
-        outsides[word, i] += pool.vectors[slot, i] - pool.origins[slot, i]
+def _begin_part(text, negatives, piece, kept, first, last, batch):  # type: ignore[no-untyped-def]
+    """Let the next batch begin with center number `first` of a piece, the last end with `last`."""
+    state = batch.state
+    state[_NEXT], state[_END], state[_PART] = first, last, 0
+    # Each part reads the noise table from a place of its own.
+    start = text.offsets[piece.first_sentence] + first
+    mask = word64(len(negatives.table) - 1)
+    state[_NOISE_PLACE] = np.int64(random_bits(piece.key ^ _NOISE, start) & mask)
+    state[_COUNT] = state[_PAIRS] = state[_ALL_PAIRS] = 0
+    batch.amounts[_LOSS] = 0.0
+    batch.amounts[_FIRST_RATE] = piece.first_rate
+    batch.amounts[_SLOPE] = (piece.last_rate - piece.first_rate) / max(kept, 1)
 
 
 @kernel
-def _merge(pool, slot, outsides):  # type: ignore[no-untyped-def]
-    """Add what a slot's copy has learnt to U, and copy the result back."""
-    word = pool.words[slot]
-    for i in range(outsides.shape[1]):
-        value = outsides[word, i] + (pool.vectors[slot, i] - pool.origins[slot, i])
-        outsides[word, i] = value
-        pool.vectors[slot, i] = value
-        pool.origins[slot, i] = value
+def _end_of_batch(words, first, last):  # type: ignore[no-untyped-def]
+    """Where the batch that begins with a center ends: before one word is center too often.
+
+    None of a word's windows sees how the others of the batch move its vector.
+    """
+    for i in range(first + MOST_ALIKE, last):
+        alike = 0
+        for k in range(first, i):
+            alike += words[k] == words[i]
+        if alike >= MOST_ALIKE:
+            return i
+    return last
+
+
+@kernel
+def _draw_negatives(negatives, place, words):  # type: ignore[no-untyped-def]
+    """Read a batch's negatives from the noise table."""
+    mask = len(negatives.table) - 1
+    for k in range(negatives.pool):
+        words[k] = negatives.table[(place + k) & mask]
+
+
+@kernel
+def _list_pairs(lanes, windows, window, negatives, batch):  # type: ignore[no-untyped-def]
+    """List the centers of a batch, and a part of their pairs.
+
+    As many words are copied as a part may have, whatever it has: what was copied too much is
+    overwritten by the next, and the CPU foresees the end of loops of one length.
+    """
+    words, first, last = windows
+    state = batch.state
+    part, parts = state[_PART], negatives.parts
+    share, room = negatives.per_pair / negatives.pool, 2 * window // parts + 1
+    one_side = min(window, room)
+    pairs = 0
+    for b in range(state[_COUNT]):
+        i = state[_FIRST] + b
+        before = i - first[i]
+        of_window = last[i] - first[i] - 1
+        # Outside words number low ... high - 1 of the window, those before the center first.
+        low, high = 0, of_window
+        if parts > 1:
+            low, high = of_window * part // parts, of_window * (part + 1) // parts
+        split = min(max(low, before), high)
+        batch.centers[b] = words[i]
+        batch.first_pair[b] = pairs
+        batch.weights[b] = np.float32((high - low) * share)
+        copy_words(lanes, words, first[i] + low, one_side, batch.outside_words, pairs)
+        place = pairs + split - low
+        copy_words(lanes, words, first[i] + 1 + split, one_side, batch.outside_words, place)
+        fill_words(lanes, batch.members, pairs, room, b)
+        pairs += high - low
+    batch.first_pair[state[_COUNT]] = pairs
+    for b in range(state[_COUNT], BATCH):
+        batch.weights[b] = np.float32(0)
+    state[_PAIRS] = pairs
+    state[_ALL_PAIRS] += pairs
+
+
+@kernel
+def _next_step(lanes, windows, law, negatives, batch):  # type: ignore[no-untyped-def]
+    """List what the next step is about, and what the one after it will need."""
+    state, words = batch.state, windows.words
+    if state[_PART] == 0:
+        first, end = state[_NEXT], state[_END]
+        state[_FIRST] = first
+        state[_NEXT] = _end_of_batch(words, first, min(first + negatives.windows, end))
+        state[_COUNT] = state[_NEXT] - first
+    _list_pairs(lanes, windows, law.window, negatives, batch)
+    state[_PART] = state[_PART] + 1 if state[_PART] + 1 < negatives.parts else 0
+    _draw_negatives(negatives, state[_NOISE_PLACE], batch.negatives)
+    state[_NOISE_PLACE] += negatives.pool
+    _draw_negatives(negatives, state[_NOISE_PLACE], batch.soon_outsides)
+    soon = min(negatives.windows, state[_END] - state[_NEXT])
+    copy_words(lanes, words, state[_NEXT], soon, batch.soon_centers, 0)
+    # Of the outside words, those that come into reach are new.
+    reach = state[_NEXT] + law.window
+    new = min(soon, max(0, state[_END] - reach))
+    copy_words(lanes, words, reach, new, batch.soon_outsides, negatives.pool)
+    state[_OUTSIDES], state[_CENTERS] = negatives.pool + new, soon
+    state[_OUTSIDES_DONE] = state[_CENTERS_DONE] = 0
+
+
+@kernel
+def _is_left(batch):  # type: ignore[no-untyped-def]
+    """Tell whether there are steps that have not been computed."""
+    return batch.state[_NEXT] < batch.state[_END] or batch.state[_PART] > 0
+
+
+@kernel
+def _ask_ahead(lanes, centers, outsides, state, soon_outsides, soon_centers):  # type: ignore[no-untyped-def]
+    """Ask the memory for some of the rows that the next step needs: it brings a few at a time."""
+    first = state[_OUTSIDES_DONE]
+    last = min(first + OUTSIDES_ASKED, state[_OUTSIDES])
+    prefetch_rows(lanes, outsides, soon_outsides, first, last)
+    state[_OUTSIDES_DONE] = last
+    first = state[_CENTERS_DONE]
+    last = min(first + CENTERS_ASKED, state[_CENTERS])
+    prefetch_rows(lanes, centers, soon_centers, first, last)
+    state[_CENTERS_DONE] = last
+
+
+@kernel
+def _compute_step(lanes, centers, outsides, dim, windows, law, negatives, batch):  # type: ignore[no-untyped-def]
+    """Compute the next step, without making it; add its loss to the sum."""
+    _next_step(lanes, windows, law, negatives, batch)
+    count, pairs, pool = batch.state[_COUNT], batch.state[_PAIRS], negatives.pool
+    rate = np.float32(batch.amounts[_FIRST_RATE] + batch.amounts[_SLOPE] * batch.state[_FIRST])
+    panel, gradients, steps, noise = batch.panel, batch.gradients, batch.steps, batch.negatives
+    words, pair_steps, one = batch.outside_words, batch.pair_steps, np.float32(1)
+    state, soon = batch.state, (batch.soon_outsides, batch.soon_centers)
+
+    gather_rows(lanes, centers, batch.centers, count, panel)
+    transpose_batch(lanes, panel, batch.columns)
+    for k in range(0, pool, ROWS_MULTIPLE):
+        batch_scores(lanes, outsides, noise, k, k + ROWS_MULTIPLE, batch.columns, dim, steps)
+        _ask_ahead(lanes, centers, outsides, state, *soon)
+    loss = np.float64(noise_terms(lanes, steps, pool, batch.weights, rate))
+    for b in range(0, BATCH, CENTERS_AT_ONCE):
+        sum_for_centers(lanes, outsides, noise, pool, steps, b, gradients)
+        _ask_ahead(lanes, centers, outsides, state, *soon)
+
+    pair_scores(lanes, outsides, words, panel, batch.members, pairs, pair_steps)
+    _ask_ahead(lanes, centers, outsides, state, *soon)
+    loss += np.float64(logistic_terms(lanes, pair_steps, pairs, one, one, rate, pair_steps))
+    for b in range(count):
+        first_pair, last_pair = batch.first_pair[b], batch.first_pair[b + 1]
+        add_pair_rows(lanes, gradients, b, outsides, words, pair_steps, first_pair, last_pair)
+    _ask_ahead(lanes, centers, outsides, state, *soon)
+    batch.amounts[_LOSS] += loss
+
+
+@kernel
+def _make_step(lanes, centers, outsides, pool, batch):  # type: ignore[no-untyped-def]
+    """Add what was computed to the vectors."""
+    state, soon = batch.state, (batch.soon_outsides, batch.soon_centers)
+    count, pairs, panel = state[_COUNT], state[_PAIRS], batch.panel
+    add_to_rows(lanes, outsides, batch.outside_words, batch.pair_steps, pairs, panel, batch.members)
+    for k in range(0, pool, ROWS_AT_ONCE):
+        add_from_batch(lanes, outsides, batch.negatives, k, k + ROWS_AT_ONCE, batch.steps, panel)
+        _ask_ahead(lanes, centers, outsides, state, *soon)
+    scatter_rows(lanes, centers, batch.centers, 0, count, batch.gradients)
+
+
+# --- each thread for itself -----------------------------------------------------------------------
 
 
 @kernel
 def negative_sampling_pass(  # type: ignore[no-untyped-def]
-    lanes, centers, outsides, text, law, negatives, piece, workspace
+    lanes, centers, outsides, dim, text, law, negatives, piece, workspace
 ):
     """Train on one piece of a text.
 
     Parameters
     ----------
     lanes : tuple
-        From `nw2v.jit.rows.row_layout`.
+        From `nw2v.jit.registers.row_layout`.
     centers, outsides : (V, length) float32 arrays
         Center and outside vectors; changed in place, without locks.
+    dim : int
+        Floats of a row that are not padding.
     text : Text
     law : WindowLaw
     negatives : Negatives
@@ -198,65 +452,160 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
     Returns
     -------
     loss : float
-        Sum over the pairs of the loss before each update.
+        Sum over the pairs of the loss before each step.
     pairs : int
     kept : int
         Center words.
     """
-    rows, scores, steps = workspace.rows, workspace.scores, workspace.steps
-    pool, gradient = workspace.pool, workspace.gradient
-    words, first, last = workspace.windows
-    kept = draw_windows(
-        text, law, piece.key, piece.first_sentence, piece.last_sentence, workspace.windows
+    windows, batch = workspace
+    kept = draw_windows(text, law, piece.key, piece.first_sentence, piece.last_sentence, windows)
+    _begin_part(text, negatives, piece, kept, 0, kept, batch)
+    while _is_left(batch):
+        _compute_step(lanes, centers, outsides, dim, windows, law, negatives, batch)
+        _make_step(lanes, centers, outsides, negatives.pool, batch)
+    return batch.amounts[_LOSS], batch.state[_ALL_PAIRS], kept
+
+
+# --- all threads together -------------------------------------------------------------------------
+
+
+@kernel
+def _one_of(batches, number):  # type: ignore[no-untyped-def]
+    """Give one of several batches."""
+    return Batch(
+        batches.state[number],
+        batches.amounts[number],
+        batches.centers[number],
+        batches.panel[number],
+        batches.columns[number],
+        batches.gradients[number],
+        batches.weights[number],
+        batches.negatives[number],
+        batches.steps[number],
+        batches.first_pair[number],
+        batches.outside_words[number],
+        batches.members[number],
+        batches.pair_steps[number],
+        batches.soon_outsides[number],
+        batches.soon_centers[number],
     )
-    table, size = negatives.table, negatives.pool
-    mask = len(table) - 1
-    # Each piece reads the table from a place of its own.
-    start = text.offsets[piece.first_sentence]
-    place = np.int64(random_bits(piece.key ^ _NOISE, start) & word64(mask))
-    for slot in range(size):
-        _take_in(pool, slot, table[(place + slot) & mask], outsides)
-    place += size
-    slot, since_merge = 0, 0
-    loss, pairs = 0.0, 0
-    one = np.float32(1)
-    share = negatives.per_pair / size
-    slope = (piece.last_rate - piece.first_rate) / max(kept, 1)
-    for i in range(kept):
-        ahead = i + LOOK_AHEAD
-        if ahead < kept:
-            prefetch_row(lanes, centers, words[ahead])
-            prefetch_row(lanes, outsides, words[min(ahead + law.window, kept - 1)])
-        _give_back(pool, slot, outsides)
-        _take_in(pool, slot, table[place & mask], outsides)
-        prefetch_row(lanes, outsides, table[(place + LOOK_AHEAD) & mask])
-        place += 1
-        slot = slot + 1 if slot + 1 < size else 0
-        since_merge += 1
-        if since_merge == negatives.merged_every:
-            for k in range(size):
-                if pool.words[k] < negatives.merged_words:
-                    _merge(pool, k, outsides)
-            since_merge = 0
-        m = 0
-        for j in range(first[i], last[i]):
-            rows[m] = words[j]
-            m += j != i
-        if m == 0:
+
+
+@kernel
+def begin_piece(text, law, negatives, piece, team):  # type: ignore[no-untyped-def]
+    """Draw the windows of a piece, share them out among the batches, and let work begin.
+
+    Returns
+    -------
+    kept : int
+        Center words.
+    """
+    kept = draw_windows(
+        text, law, piece.key, piece.first_sentence, piece.last_sentence, team.windows
+    )
+    batches = team.crew.items[COMPUTE]
+    for g in range(batches):
+        first, last = kept * g // batches, kept * (g + 1) // batches
+        _begin_part(text, negatives, piece, kept, first, last, _one_of(team.batches, g))
+    if kept:
+        begin(team.crew)
+    else:
+        finish(team.crew)
+    return kept
+
+
+@kernel
+def _share_of(word, shares):  # type: ignore[no-untyped-def]
+    """Which of the shares of all rows a word's belongs to."""
+    spread = (np.int64(word) * 0x9E3779B1) & 0xFFFFFFFF
+    return (spread * shares) >> 32
+
+
+@kernel
+def _make_share(lanes, centers, outsides, pool, batch, share, shares, mine):  # type: ignore[no-untyped-def]
+    """Add what was computed to those vectors that belong to a share, in the same order always."""
+    pairs = 0
+    for p in range(batch.state[_PAIRS]):
+        word = batch.outside_words[p]
+        mine.outside_words[pairs] = word
+        mine.members[pairs] = batch.members[p]
+        mine.pair_steps[pairs] = batch.pair_steps[p]
+        pairs += _share_of(word, shares) == share
+    panel = batch.panel
+    add_to_rows(lanes, outsides, mine.outside_words, mine.pair_steps, pairs, panel, mine.members)
+    rows = 0
+    for k in range(pool):
+        word = batch.negatives[k]
+        if _share_of(word, shares) == share:
+            mine.negatives[rows] = word
+            for b in range(BATCH):
+                mine.steps[rows, b] = batch.steps[k, b]
+            rows += 1
+    # Filled up with steps of nothing, on a row that belongs to the share.
+    while rows % ROWS_AT_ONCE:
+        mine.negatives[rows] = mine.negatives[rows - 1]
+        for b in range(BATCH):
+            mine.steps[rows, b] = np.float32(0)
+        rows += 1
+    add_from_batch(lanes, outsides, mine.negatives, 0, rows, mine.steps, panel)
+    for b in range(batch.state[_COUNT]):
+        if _share_of(batch.centers[b], shares) == share:
+            scatter_rows(lanes, centers, batch.centers, b, b + 1, batch.gradients)
+
+
+@kernel
+def _close_phase(team, phase):  # type: ignore[no-untyped-def]
+    """Open the phase after one that is complete."""
+    if phase % 2 == MAKE:
+        is_left = False
+        for g in range(team.crew.items[COMPUTE]):
+            is_left |= _is_left(_one_of(team.batches, g))
+        if not is_left:
+            finish(team.crew)
+            return
+    open_phase(team.crew, phase + 1)
+
+
+@kernel
+def work(lanes, centers, outsides, dim, law, negatives, team, member):  # type: ignore[no-untyped-def]
+    """Work on the piece that a team has begun, until it is done or nothing is left to take.
+
+    Parameters
+    ----------
+    lanes, centers, outsides, dim, law, negatives
+        As for `negative_sampling_pass`.
+    team : Team
+    member : int
+        Which of the team's threads this is. Others may be at work or not: any one of them can do
+        everything alone.
+
+    Returns
+    -------
+    done : bool
+        Whether the piece is done. If not, other threads are at the last items of a phase (or, for a
+        thread that has not begun the piece, there may be none): call again soon.
+    """
+    idle, shares = 0, team.crew.items[MAKE]
+    while idle < PATIENCE:
+        phase, item = take(team.crew, member)
+        if item < 0:
+            if is_finished(team.crew):
+                return True
+            idle += 1
             continue
-        center = words[i]
-        rate, weight = np.float32(piece.first_rate + slope * i), np.float32(m * share)
-        for k in range(len(gradient)):
-            gradient[k] = np.float32(0)
-        dot_rows(lanes, pool.vectors, pool.slots, size, centers, center, scores)
-        loss += logistic_terms(lanes, scores, size, -one, weight, rate, steps)
-        update_rows(lanes, pool.vectors, pool.slots, steps, size, centers, center, gradient)
-        dot_rows(lanes, outsides, rows, m, centers, center, scores)
-        loss += logistic_terms(lanes, scores, m, one, one, rate, steps)
-        update_rows(lanes, outsides, rows, steps, m, centers, center, gradient)
-        for k in range(len(gradient)):
-            centers[center, k] += gradient[k]
-        pairs += m
-    for slot in range(size):
-        _give_back(pool, slot, outsides)
-    return loss, pairs, kept
+        idle = 0
+        if phase % 2 == COMPUTE:
+            batch = _one_of(team.batches, item)
+            if _is_left(batch):
+                _compute_step(lanes, centers, outsides, dim, team.windows, law, negatives, batch)
+            else:
+                batch.state[_COUNT] = batch.state[_PAIRS] = 0
+        else:
+            mine = _one_of(team.mine, item)
+            for g in range(team.crew.items[COMPUTE]):
+                batch = _one_of(team.batches, g)
+                if batch.state[_COUNT]:
+                    _make_share(lanes, centers, outsides, negatives.pool, batch, item, shares, mine)
+        if complete(team.crew, phase):
+            _close_phase(team, phase)
+    return False

@@ -17,8 +17,10 @@ from nw2v.jit.random import random_bits, word64
 
 _LOW_HALF = word64(0xFFFFFFFF)
 _32 = word64(32)
-CERTAIN = 1 << 32
-"""`keep_thresholds` entry of a word that is always kept."""
+_33 = word64(33)
+_LIMITS = 1 << 31
+CERTAIN = _LIMITS - 1
+"""`keep_limits` entry of a word that is always kept."""
 
 
 class Text(NamedTuple):
@@ -31,7 +33,7 @@ class Text(NamedTuple):
 class WindowLaw(NamedTuple):
     """How center words and their windows are drawn from a text."""
 
-    keep_thresholds: np.ndarray  # (V,) int64, probability of keeping a token times 2^32
+    keep_limits: np.ndarray  # (V,) int32, 2^31 times the probability of keeping a token, less 1
     window: int
     shrink: bool
 
@@ -58,8 +60,8 @@ class Windows(NamedTuple):
 
 
 def windows_for(capacity: int) -> Windows:
-    """Allocate room for a piece of text of `capacity` tokens."""
-    return Windows(*(np.empty(capacity, dtype=np.int32) for _ in range(3)))
+    """Allocate room for `capacity` tokens of a text; words that are not filled in yet are 0."""
+    return Windows(*(np.zeros(capacity, dtype=np.int32) for _ in range(3)))
 
 
 def keep_probabilities(counts: np.ndarray, subsample: float) -> np.ndarray:
@@ -87,15 +89,15 @@ def keep_probabilities(counts: np.ndarray, subsample: float) -> np.ndarray:
 
 def window_law(counts: np.ndarray, *, window: int, subsample: float, shrink: bool) -> WindowLaw:
     """Prepare the law of centers and windows for a vocabulary with these counts."""
-    thresholds = np.round(keep_probabilities(counts, subsample) * CERTAIN).astype(np.int64)
-    return WindowLaw(thresholds, int(window), bool(shrink))
+    limits = np.round(keep_probabilities(counts, subsample) * _LIMITS) - 1
+    return WindowLaw(limits.astype(np.int32), int(window), bool(shrink))
 
 
 @exact_kernel
 def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # type: ignore[no-untyped-def]
     """Draw the kept words of some sentences and their windows.
 
-    One draw of 64 bits a token: the high half decides whether it is kept, the low half b.
+    One draw of 64 bits a token: the highest 31 decide whether it is kept, the lowest 32 are b.
 
     Parameters
     ----------
@@ -127,7 +129,7 @@ def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # typ
             windows.first[kept] = max(start, kept - reach)
             windows.last[kept] = kept + reach + 1
             # Written in any case, and overwritten by the next token unless it is kept.
-            kept += np.int64(bits >> _32) < law.keep_thresholds[word]
+            kept += np.int64(bits >> _33) <= law.keep_limits[word]
         for k in range(max(start, kept - law.window), kept):
             windows.last[k] = min(windows.last[k], kept)
     return kept
@@ -139,7 +141,7 @@ def _count_kept(text, law, key, first_token, last_token):  # type: ignore[no-unt
     kept = 0
     for position in range(first_token, last_token):
         bits = random_bits(key, position)
-        kept += np.int64(bits >> _32) < law.keep_thresholds[text.tokens[position]]
+        kept += np.int64(bits >> _33) <= law.keep_limits[text.tokens[position]]
     return kept
 
 

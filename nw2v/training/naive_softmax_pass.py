@@ -12,18 +12,17 @@ import numpy as np
 
 from nw2v.jit import COMPILED
 from nw2v.kernels import naive_softmax
+from nw2v.kernels.crew import members_of
 from nw2v.kernels.stream import Piece, Text, WindowLaw, keep_probabilities
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
-from nw2v.training.stream_passes import Helper
+from nw2v.training.stream_passes import NAP_SECONDS, Helper
 
 PRODUCTS_A_PIECE = 1e9
 """Products and sums in a piece: a tenth of a second or so."""
 BATCHES_A_PIECE = 4
 """At least so many, however long they take: the last one of a piece is seldom full."""
 MOST_TOKENS_A_PIECE = 10_000
-NAP_SECONDS = 2e-5
-"""How long a thread sleeps that found nothing to do for a while."""
 
 
 class NaiveSoftmaxPass:
@@ -31,7 +30,6 @@ class NaiveSoftmaxPass:
 
     cuts_sentences = True
     is_slow = True
-    repeats_on_any_threads = True
     noise: np.ndarray | None = None
     threads = 1
 
@@ -53,7 +51,7 @@ class NaiveSoftmaxPass:
         self._team = naive_softmax.team_for(
             *parameters.outsides.shape, windows=settings.batch_windows, threads=threads
         )
-        members = naive_softmax.members(self._team) if COMPILED else 1
+        members = members_of(self._team.crew) if COMPILED else 1
         self.helpers: Sequence[Helper] = [
             functools.partial(self._help, member) for member in range(1, members)
         ]

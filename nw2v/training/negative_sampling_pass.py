@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import threading
+import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from nw2v.jit import COMPILED
 from nw2v.kernels import negative_sampling
+from nw2v.kernels.crew import members_of
 from nw2v.kernels.noise import noise_counts, noise_probabilities, noise_table
-from nw2v.kernels.stream import Piece, Text, WindowLaw
+from nw2v.kernels.stream import Piece, Text, WindowLaw, keep_probabilities
 from nw2v.losses import NegativeSampling
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings, mean_outside_words
-from nw2v.training.stream_passes import Helper
+from nw2v.training.stream_passes import NAP_SECONDS, Helper
 
 
 class NegativeSamplingPass:
-    """Negative sampling with a pool of shared negatives."""
+    """Negative sampling in batches of windows that share their negatives.
+
+    Each thread takes pieces of its own. With `settings.deterministic`, one thread takes the pieces
+    and all work on it together.
+    """
 
     tokens_a_piece = 10_000
     cuts_sentences = False
     is_slow = False
-    repeats_on_any_threads = False
     helpers: Sequence[Helper] = ()
 
     def __init__(
@@ -39,39 +48,76 @@ class NegativeSamplingPass:
         probabilities = noise_probabilities(entries)
         self.noise: np.ndarray | None = probabilities
         assert settings.learning_rate is not None
-        mean_negatives = settings.negatives * mean_outside_words(settings.window, law.shrink)
-        pool = negative_sampling.pool_size(mean_negatives)
-        merged_every, merged_words = negative_sampling.merging(
-            settings.learning_rate, mean_negatives, probabilities, pool, threads
-        )
+        outside_words = mean_outside_words(settings.window, law.shrink)
+        parts = negative_sampling.parts_of(settings.negatives * outside_words)
+        pool = negative_sampling.pool_size(settings.negatives * outside_words / parts)
+        kept = counts * keep_probabilities(counts, settings.subsample)
+        # Of the pairs of a window, K for each outside word and itself, the most that one word has
+        # part in: as a negative, or as the center.
+        as_negative = settings.negatives * float(probabilities.max())
+        as_center = (1 + settings.negatives) * float(kept.max() / kept.sum())
+        push = settings.learning_rate * outside_words / parts * max(as_negative, as_center)
+        at_once = threads
+        if settings.deterministic:
+            at_once = negative_sampling.batches_at_once(push)
         self._negatives = negative_sampling.Negatives(
             table=noise_table(entries, settings.seed),
             pool=pool,
-            merged_every=merged_every,
-            merged_words=merged_words,
             per_pair=float(settings.negatives),
+            windows=negative_sampling.batch_size(push, at_once),
+            parts=parts,
         )
         self.initial_loss = (1 + settings.negatives) * math.log(2)
         self.threads = threads
         self._parameters, self._text, self._law = parameters, text, law
+        self._team: negative_sampling.Team | None = None
+        if settings.deterministic:
+            self._team = negative_sampling.team_for(
+                settings.window, pool, parameters.centers.shape[1], threads=threads, at_once=at_once
+            )
+            self.threads = 1
+            members = members_of(self._team.crew) if COMPILED else 1
+            self.helpers = [functools.partial(self._help, member) for member in range(1, members)]
 
-    def workspace(self, tokens: int) -> negative_sampling.Workspace:
-        """Allocate one thread's scratch memory."""
+    def workspace(self, tokens: int) -> negative_sampling.Workspace | negative_sampling.Team:
+        """Allocate one thread's scratch memory, or that of all threads together."""
+        if self._team is not None:
+            self._team = negative_sampling.with_room(self._team, tokens, self._law.window)
+            return self._team
         length = self._parameters.centers.shape[1]
         return negative_sampling.workspace_for(
             tokens, self._law.window, self._negatives.pool, length
         )
 
-    def run(self, piece: Piece, workspace: negative_sampling.Workspace) -> tuple[float, int, int]:
+    def run(self, piece: Piece, workspace: Any) -> tuple[float, int, int]:
         """Train on a piece of the text: sum of losses, pairs, centers."""
         p = self._parameters
-        return negative_sampling.negative_sampling_pass(
-            p.lanes,
-            p.centers,
-            p.outsides,
-            self._text,
-            self._law,
-            self._negatives,
-            piece,
-            workspace,
+        if self._team is None:
+            return negative_sampling.negative_sampling_pass(
+                p.lanes,
+                p.centers,
+                p.outsides,
+                p.dim,
+                self._text,
+                self._law,
+                self._negatives,
+                piece,
+                workspace,
+            )
+        centers = negative_sampling.begin_piece(
+            self._text, self._law, self._negatives, piece, self._team
         )
+        while not self._work(0):
+            time.sleep(NAP_SECONDS)
+        return (*negative_sampling.result(self._team), centers)
+
+    def _work(self, member: int) -> bool:
+        p, team = self._parameters, self._team
+        return negative_sampling.work(
+            p.lanes, p.centers, p.outsides, p.dim, self._law, self._negatives, team, member
+        )
+
+    def _help(self, member: int, done: threading.Event) -> None:
+        while not done.is_set():
+            self._work(member)
+            time.sleep(NAP_SECONDS)

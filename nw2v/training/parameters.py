@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nw2v.jit.random import stream_key
-from nw2v.jit.rows import aligned_zeros, row_layout
+from nw2v.jit.registers import aligned_zeros, row_layout
 
 _ROWS_AT_ONCE = 256
 
@@ -27,7 +27,7 @@ class Parameters:
     Attributes
     ----------
     lanes : tuple
-        What the kernels take first; see `nw2v.jit.rows`.
+        What the kernels take first; see `nw2v.jit.registers`.
     centers, outsides : (vocabulary_size, length) float32 arrays
         Rows padded with zeros to the length the kernels work on.
     """

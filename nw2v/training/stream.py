@@ -74,8 +74,7 @@ class StreamTrainer:
         loss = STREAM_PASSES[settings.loss]
         self.parameters = parameters
         self.epochs = settings.epochs
-        one_thread = settings.deterministic and not loss.repeats_on_any_threads
-        self.threads = 1 if one_thread else settings.threads
+        self.threads = settings.threads
         self.total_steps = len(text.tokens) * settings.epochs
         self._seed = settings.seed
         self._rates = settings.learning_rate, settings.min_learning_rate

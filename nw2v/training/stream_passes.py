@@ -10,6 +10,9 @@ import numpy as np
 
 from nw2v.kernels.stream import Piece
 
+NAP_SECONDS = 2e-5
+"""How long a thread sleeps that found nothing to do for a while."""
+
 Helper = Callable[[threading.Event], None]
 """What a thread does that takes no pieces itself: it helps those that do until the event is set."""
 
@@ -28,9 +31,6 @@ class StreamPass(Protocol):
         Whether a piece may begin and end inside a sentence.
     is_slow : bool
         Whether an estimate of the training time is worth measuring before it begins.
-    repeats_on_any_threads : bool
-        Whether the results are the same bit for bit whatever the number of threads: then
-        `trainer.deterministic` changes nothing.
     initial_loss : float
         Mean loss a pair where all scores are zero.
     noise : (V,) float64 array or None
@@ -44,7 +44,6 @@ class StreamPass(Protocol):
     tokens_a_piece: int
     cuts_sentences: bool
     is_slow: bool
-    repeats_on_any_threads: bool
     initial_loss: float
     noise: np.ndarray | None
     threads: int

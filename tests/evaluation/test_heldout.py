@@ -56,7 +56,7 @@ def test_all_centers_have_the_windows_of_the_stream_trainer(subsample, window):
     )
     law = window_law(COUNTS, window=window, subsample=subsample, shrink=True)
     expected = naive.windows(
-        text, law.keep_thresholds, window, True, int(stream_key(11, "held-out windows"))
+        text, law.keep_limits, window, True, int(stream_key(11, "held-out windows"))
     )
     assert as_lists(pairs) == [(center, around) for center, around in expected if around]
     assert len(pairs) == sum(len(around) for _, around in expected)

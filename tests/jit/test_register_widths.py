@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from nw2v.jit import COMPILED
-from nw2v.jit.rows import LANES
+from nw2v.jit.registers import LANES
 
 OTHER_CPU = """
 import sys
-import nw2v.jit.rows as rows
-rows.LANES = int(sys.argv[1])
-rows._REGISTERS_A_SWEEP = 6 if rows.LANES == 8 else 14
+import nw2v.jit.registers as registers
+registers.LANES = int(sys.argv[1])
+registers.MOST_SUMS = 12 if registers.LANES == 8 else 24
 import pytest
-tests = ["tests/jit/test_rows.py", "tests/jit/test_softmax_rows.py"]
+tests = ["tests/jit/test_batches.py", "tests/jit/test_softmax_rows.py"]
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *tests]))
 """
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nw2v.jit import kernel
-from nw2v.jit.rows import LONGEST_ROW, aligned_zeros, row_layout
+from nw2v.jit.registers import LONGEST_ROW, aligned_zeros, row_layout
 from nw2v.jit.softmax_rows import (
     ROW_MULTIPLE,
     add_gradients,

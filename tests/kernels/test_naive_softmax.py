@@ -12,6 +12,7 @@ import pytest
 from nw2v.jit import COMPILED
 from nw2v.jit.random import stream_key
 from nw2v.kernels import naive_softmax
+from nw2v.kernels.crew import members_of
 from nw2v.kernels.naive_softmax import BLOCK_ROWS, BLOCKS_A_MEMBER, begin_piece, team_for, with_room
 from nw2v.kernels.stream import Piece, Text, window_law
 from nw2v.losses.batch import batch_loss_and_gradient
@@ -36,7 +37,7 @@ def run(parameters, text, law, key, rate, windows=1, threads=1, piece=None):
 
     helpers = [
         threading.Thread(target=help_with, args=(member,))
-        for member in range(1, naive_softmax.members(team))
+        for member in range(1, members_of(team.crew))
     ]
     for helper in helpers:
         helper.start()
@@ -70,7 +71,7 @@ def test_a_pass_equals_the_plain_twin(portable, windows, dim, window, subsample,
     comp = parameters_for(len(counts), dim, portable=portable)
     V, U = comp.center_vectors.astype(np.float64), comp.outside_vectors.astype(np.float64)
     ref_loss, ref_pairs = naive.naive_softmax_pass(
-        V, U, sentences, law.keep_thresholds, window, shrink, int(key), 0.05, windows
+        V, U, sentences, law.keep_limits, window, shrink, int(key), 0.05, windows
     )
     loss, pairs, _ = run(comp, text, law, key, 0.05, windows)
     assert pairs == ref_pairs
@@ -81,7 +82,7 @@ def test_a_pass_equals_the_plain_twin(portable, windows, dim, window, subsample,
 
 def drawn_batch(sentences, law, key):
     """All windows of a text as `batch_loss_and_gradient` takes them."""
-    found = naive.windows(sentences, law.keep_thresholds, law.window, law.shrink, int(key))
+    found = naive.windows(sentences, law.keep_limits, law.window, law.shrink, int(key))
     found = [(center, outsides) for center, outsides in found if outsides]
     centers = np.array([center for center, _ in found])
     outsides = np.array([o for _, listed in found for o in listed])
@@ -165,7 +166,7 @@ def test_any_member_of_a_team_can_do_the_work_of_all():
         )
         piece = Piece(0, 1, stream_key(1), 0.05, 0.05)
         begin_piece(parameters.centers, text, law, piece, team)
-        last = naive_softmax.members(team) - 1
+        last = members_of(team.crew) - 1
         arguments = parameters.lanes, parameters.centers, parameters.outsides, team
         assert naive_softmax.work(*arguments, last)
         found.append(parameters)

@@ -42,7 +42,7 @@ def test_windows_equal_the_plain_twin(seed, window, subsample, shrink):
     sentences, text, counts = random_text(seed)
     law = window_law(counts, window=window, subsample=subsample, shrink=shrink)
     key = stream_key(seed, 3, "stream")
-    ref = naive.windows(sentences, law.keep_thresholds, window, shrink, int(key))
+    ref = naive.windows(sentences, law.keep_limits, window, shrink, int(key))
     assert drawn(text, law, key) == ref
 
 
@@ -66,7 +66,7 @@ def test_keep_probability_is_that_of_word2vec():
     np.testing.assert_allclose(keep, np.minimum(1, np.sqrt(1e-2 / f) + 1e-2 / f))
     assert (keep_probabilities(counts, 0.0) == 1).all()
     law = window_law(counts, window=2, subsample=0.0, shrink=False)
-    assert (law.keep_thresholds == CERTAIN).all()
+    assert (law.keep_limits == CERTAIN).all()
 
 
 def test_the_law_of_large_numbers_holds_for_keeping_and_for_half_widths():

@@ -1,0 +1,678 @@
+"""The primitives of negative sampling: a batch of center vectors against rows of U.
+
+A batch is `BATCH` center vectors, the rows of `panel`, which share their negative samples. With the
+scores, and later the steps, of one negative beside each other, one for each center, what centers
+and negatives have to do with each other is three small matrix products:
+
+    `batch_scores`       scores = U[rows] panel^T
+    `sum_for_centers`    gradients = steps^T U[rows]
+    `add_from_batch`     U[rows] += steps panel
+
+with the logistic terms (`noise_terms`) between. Each number that is loaded serves several sums,
+which stay in registers: they run at the speed of the multipliers rather than of the memory. The
+pairs of center and outside words are few and scattered: `pair_scores`, `logistic_terms`, and
+`add_pair_rows` and `add_to_rows` for the two directions of their gradient.
+
+Each primitive is a plain function beside LLVM code; the type of `lanes` decides which one runs (see
+`nw2v.jit.registers`).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import overload
+
+from nw2v.jit.registers import (
+    FLOAT_BYTES,
+    INLINED,
+    INT,
+    LANES,
+    MOST_SUMS,
+    SMALLEST_EXPONENT,
+    WORD,
+    add_product,
+    constant_register,
+    emit_exp,
+    emit_log,
+    emit_log1p,
+    emit_reciprocal,
+    fused,
+    lanes_below,
+    load,
+    load_register,
+    load_splat,
+    number,
+    plus,
+    register_code,
+    register_pointer,
+    row_start,
+    row_starts,
+    splat,
+    store,
+    stretches,
+    sum_lanes,
+    sum_lanes_of_four,
+    sums_of_tile,
+    vector,
+)
+
+BATCH = 16
+"""Centers of a batch: as many on every CPU, so that all do the same."""
+ROWS_MULTIPLE = 8
+"""Negatives whose scores are computed at once; a batch has a multiple of so many."""
+ROWS_AT_ONCE = 4
+"""Negatives whose steps are made at once."""
+CENTERS_AT_ONCE = 4
+"""Centers whose gradients are computed at once."""
+COPIED = 8
+"""Words that are copied at once: lists of words need room for as many beyond their end."""
+
+# Factors 1 + exp(-|x|), each from 1 to 2, whose product stands for a sum of logarithms.
+_PRODUCTS = 96
+# The CPU foresees the end of short loops only.
+_UNROLLED = 4
+
+
+# --- the plain twins ------------------------------------------------------------------------------
+
+
+def gather_rows(lanes, matrix, rows, count, panel):  # type: ignore[no-untyped-def]
+    """Copy ``matrix[rows[b]]`` to ``panel[b]``, for b < count."""
+    for b in range(count):
+        row = rows[b]
+        for i in range(matrix.shape[1]):
+            panel[b, i] = matrix[row, i]
+
+
+def scatter_rows(lanes, matrix, rows, first, last, panel):  # type: ignore[no-untyped-def]
+    """Add ``panel[b]`` to ``matrix[rows[b]]``, for b = first ... last - 1: one after another."""
+    for b in range(first, last):
+        row = rows[b]
+        for i in range(matrix.shape[1]):
+            matrix[row, i] += panel[b, i]
+
+
+def copy_words(lanes, words, first, count, target, place):  # type: ignore[no-untyped-def]
+    """Copy ``words[first : first + count]`` to ``target[place:]``, and up to `COPIED` - 1 more."""
+    for k in range(count):
+        target[place + k] = words[first + k]
+
+
+def fill_words(lanes, target, place, count, word):  # type: ignore[no-untyped-def]
+    """Set ``target[place : place + count]`` to a number, and up to `COPIED` - 1 more."""
+    for k in range(count):
+        target[place + k] = word
+
+
+def transpose_batch(lanes, panel, columns):  # type: ignore[no-untyped-def]
+    """Compute ``columns[i, b] = panel[b, i]``: (BATCH, length) to (length, BATCH)."""
+    for b in range(BATCH):
+        for i in range(panel.shape[1]):
+            columns[i, b] = panel[b, i]
+
+
+def batch_scores(lanes, matrix, rows, first, last, columns, depth, scores):  # type: ignore[no-untyped-def]
+    """Compute ``scores[k, b] = matrix[rows[k]] . columns[:, b]`` for k = first ... last - 1.
+
+    Only the first `depth` columns of the matrix are read: the others are padding. Both `first` and
+    `last` must be multiples of `ROWS_MULTIPLE`.
+    """
+    for k in range(first, last):
+        row = rows[k]
+        for b in range(BATCH):
+            scores[k, b] = np.float32(0)
+        for i in range(depth):
+            for b in range(BATCH):
+                scores[k, b] += matrix[row, i] * columns[i, b]
+
+
+def noise_terms(lanes, scores, count, weights, rate):  # type: ignore[no-untyped-def]
+    """Turn the scores x of negatives into the steps that lower their loss.
+
+    ``scores[k, b]`` becomes ``-rate * weights[b] * sigma(x)``, sigma within 1e-6; returns the sum
+    of ``weights[b] * -log sigma(-x)``, for k < count, which must be even.
+    """
+    loss = np.float32(0)
+    one = np.float32(1)
+    for k in range(count):
+        for b in range(BATCH):
+            x = scores[k, b]
+            e = np.float32(0) if abs(x) > -SMALLEST_EXPONENT else np.float32(math.exp(-abs(x)))
+            upper = one / (one + e)
+            scores[k, b] = -rate * weights[b] * (upper if x >= 0 else e * upper)
+            loss += weights[b] * (max(x, np.float32(0)) + np.float32(math.log1p(e)))
+    return loss
+
+
+def sum_for_centers(lanes, matrix, rows, count, steps, first, gradients):  # type: ignore[no-untyped-def]
+    """Compute ``gradients[b]``, the sum of ``steps[k, b] * matrix[rows[k]]`` over k < count.
+
+    For b = first ... first + `CENTERS_AT_ONCE` - 1.
+    """
+    for b in range(first, first + CENTERS_AT_ONCE):
+        for i in range(matrix.shape[1]):
+            gradients[b, i] = np.float32(0)
+    for k in range(count):
+        row = rows[k]
+        for b in range(first, first + CENTERS_AT_ONCE):
+            step = steps[k, b]
+            for i in range(matrix.shape[1]):
+                gradients[b, i] += step * matrix[row, i]
+
+
+def add_from_batch(lanes, matrix, rows, first, last, steps, panel):  # type: ignore[no-untyped-def]
+    """Add ``steps[k, b] * panel[b]`` to ``matrix[rows[k]]``, k = first ... last - 1, one by one.
+
+    Both `first` and `last` must be multiples of `ROWS_AT_ONCE`.
+    """
+    for k in range(first, last):
+        row = rows[k]
+        for b in range(BATCH):
+            step = steps[k, b]
+            for i in range(matrix.shape[1]):
+                matrix[row, i] += step * panel[b, i]
+
+
+def pair_scores(lanes, matrix, rows, panel, members, count, scores):  # type: ignore[no-untyped-def]
+    """Compute ``scores[p] = matrix[rows[p]] . panel[members[p]]`` for p < count.
+
+    `rows` and `members` need valid entries, and `scores` room, up to a multiple of 4.
+    """
+    for p in range(count):
+        total = np.float32(0)
+        for i in range(matrix.shape[1]):
+            total += matrix[rows[p], i] * panel[members[p], i]
+        scores[p] = total
+
+
+def add_pair_rows(lanes, gradients, member, matrix, rows, steps, first, last):  # type: ignore[no-untyped-def]
+    """Add ``steps[p] * matrix[rows[p]]`` to ``gradients[member]``, for p = first ... last - 1."""
+    for p in range(first, last):
+        row, step = rows[p], steps[p]
+        for i in range(matrix.shape[1]):
+            gradients[member, i] += step * matrix[row, i]
+
+
+def add_to_rows(lanes, matrix, rows, steps, count, panel, members):  # type: ignore[no-untyped-def]
+    """Add ``steps[p] * panel[members[p]]`` to ``matrix[rows[p]]``, for p < count: one by one."""
+    for p in range(count):
+        row, member, step = rows[p], members[p], steps[p]
+        for i in range(matrix.shape[1]):
+            matrix[row, i] += step * panel[member, i]
+
+
+def logistic_terms(lanes, scores, count, label, weight, rate, steps):  # type: ignore[no-untyped-def]
+    """Turn scores x into the loss of their logistic terms and the steps that lower it.
+
+    With y = label * x and label = +1 for an outside word, -1 for a negative:
+    ``steps[r] = rate * weight * label * sigma(-y)``; returns the sum of
+    ``weight * -log sigma(y)``, for r < count. `scores` and `steps` must have room up to `count`
+    rounded up to a multiple of `LANES`.
+    """
+    loss = np.float32(0)
+    one = np.float32(1)
+    for r in range(count):
+        y = label * scores[r]
+        e = np.float32(0) if abs(y) > -SMALLEST_EXPONENT else np.float32(math.exp(-abs(y)))
+        upper = one / (one + e)
+        lower = e * upper
+        steps[r] = rate * weight * label * (lower if y >= 0 else upper)
+        loss += weight * (max(-y, np.float32(0)) + np.float32(math.log1p(e)))
+    return loss
+
+
+def prefetch_rows(lanes, matrix, rows, first, last):  # type: ignore[no-untyped-def]
+    """Ask the memory for ``matrix[rows[r]]``, r = first ... last - 1: to read and write soon."""
+
+
+# --- LLVM code ------------------------------------------------------------------------------------
+
+
+def _transposed(builder: ir.IRBuilder, square: list[ir.Value]) -> list[ir.Value]:
+    """Transpose a square of registers, by exchanging ever larger blocks."""
+    lanes, values = len(square), list(square)
+    distance = 1
+    while distance < lanes:
+        low = [lanes + lane - distance if lane & distance else lane for lane in range(lanes)]
+        high = [lanes + lane if lane & distance else lane + distance for lane in range(lanes)]
+        masks = [ir.Constant(ir.VectorType(INT, lanes), mask) for mask in (low, high)]
+        for i in range(lanes):
+            if not i & distance:
+                pair = values[i], values[i + distance]
+                for place, mask in zip((i, i + distance), masks, strict=True):
+                    values[place] = builder.shuffle_vector(*pair, mask)
+        distance *= 2
+    return values
+
+
+def _emit_gather_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    matrix, rows, count, panel = arguments
+    length = registers * LANES
+    with cgutils.for_range(builder, count) as loop:
+        start = row_start(builder, rows, loop.index, length)
+        (target,) = row_starts(builder, [loop.index], length)
+        for column in range(0, length, LANES):
+            value = load_register(builder, matrix, plus(builder, start, column))
+            pointer = register_pointer(builder, panel, plus(builder, target, column), LANES)
+            store(builder, value, pointer, FLOAT_BYTES * LANES)
+
+
+def _emit_scatter_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    matrix, rows, first, last, panel = arguments
+    length = registers * LANES
+    with cgutils.for_range_slice(builder, first, last, number(1)) as (b, _):
+        start = row_start(builder, rows, b, length)
+        (source,) = row_starts(builder, [b], length)
+        for column in range(0, length, LANES):
+            more = load_register(builder, panel, plus(builder, source, column))
+            place = plus(builder, start, column)
+            value = builder.fadd(load_register(builder, matrix, place), more)
+            pointer = register_pointer(builder, matrix, place, LANES)
+            store(builder, value, pointer, FLOAT_BYTES * LANES)
+
+
+def _words_pointer(builder: ir.IRBuilder, base: ir.Value, place: ir.Value) -> ir.Value:
+    kind = ir.VectorType(INT, COPIED)
+    return builder.bitcast(builder.gep(base, [place]), kind.as_pointer())
+
+
+def _emit_copy_words(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    words, first, count, target, place = arguments
+    with cgutils.for_range_slice(builder, number(0), count, number(COPIED)) as (k, _):
+        value = builder.load(_words_pointer(builder, words, builder.add(first, k)))
+        value.align = FLOAT_BYTES
+        pointer = _words_pointer(builder, target, builder.add(place, k))
+        builder.store(value, pointer).align = FLOAT_BYTES
+
+
+def _emit_fill_words(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    target, place, count, word = arguments
+    undefined = ir.Constant(ir.VectorType(INT, COPIED), ir.Undefined)
+    first = builder.insert_element(undefined, builder.trunc(word, INT), ir.Constant(INT, 0))
+    mask = ir.Constant(ir.VectorType(INT, COPIED), [0] * COPIED)
+    value = builder.shuffle_vector(first, undefined, mask)
+    with cgutils.for_range_slice(builder, number(0), count, number(COPIED)) as (k, _):
+        pointer = _words_pointer(builder, target, builder.add(place, k))
+        builder.store(value, pointer).align = FLOAT_BYTES
+
+
+def _emit_transpose_batch(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    panel, columns = arguments
+    length = registers * LANES
+    with cgutils.for_range_slice(builder, number(0), number(length), number(LANES)) as (i, _):
+        for first in range(0, BATCH, LANES):
+            square = [
+                load_register(builder, panel, plus(builder, i, (first + r) * length))
+                for r in range(LANES)
+            ]
+            start = builder.mul(i, number(BATCH))
+            for r, value in enumerate(_transposed(builder, square)):
+                place = plus(builder, start, r * BATCH + first)
+                pointer = register_pointer(builder, columns, place, LANES)
+                store(builder, value, pointer, FLOAT_BYTES * LANES)
+
+
+def _emit_batch_scores(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    matrix, rows, first, last, columns, depth, scores = arguments
+    length, groups = registers * LANES, BATCH // LANES
+    tile = max(4, LANES // 2)
+    with cgutils.for_range_slice(builder, first, last, number(tile)) as (k, _):
+        starts = [row_start(builder, rows, plus(builder, k, t), length) for t in range(tile)]
+        bases = [builder.gep(matrix, [start]) for start in starts]
+        sums = sums_of_tile(builder, tile, groups)
+        with cgutils.for_range(builder, depth) as loop:
+            place = builder.mul(loop.index, number(BATCH))
+            vs = [
+                load_register(builder, columns, plus(builder, place, g * LANES))
+                for g in range(groups)
+            ]
+            for t in range(tile):
+                u = load_splat(builder, bases[t], loop.index)
+                for g in range(groups):
+                    add_product(builder, u, vs[g], sums[t][g])
+        for t in range(tile):
+            place = builder.mul(plus(builder, k, t), number(BATCH))
+            for g in range(groups):
+                offset = plus(builder, place, g * LANES)
+                pointer = register_pointer(builder, scores, offset, LANES)
+                store(builder, builder.load(sums[t][g]), pointer, FLOAT_BYTES * LANES)
+
+
+def _emit_noise_terms(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> ir.Value:
+    scores, count, weights, rate = arguments
+    # Two negatives at a time, for all centers: as many registers in lockstep as keep the CPU busy.
+    lanes = 2 * BATCH
+    twice = ir.Constant(ir.VectorType(INT, lanes), 2 * list(range(BATCH)))
+    zero, one = (constant_register(x, lanes) for x in (0.0, 1.0))
+    absolute = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(vector(lanes), [vector(lanes)]),
+        f"llvm.fabs.v{lanes}f32",
+    )
+    pointer = register_pointer(builder, weights, number(0), BATCH)
+    weight = load(builder, pointer, BATCH, FLOAT_BYTES)
+    weight = builder.shuffle_vector(weight, weight, twice)
+    step = builder.fneg(builder.fmul(weight, splat(builder, rate, lanes)))
+    linear = cgutils.alloca_once_value(builder, zero)
+    product = cgutils.alloca_once(builder, vector(lanes))
+    builder.store(zero, linear)
+    with cgutils.for_range_slice(builder, number(0), count, number(2 * _PRODUCTS)) as (begin, _):
+        end = plus(builder, begin, 2 * _PRODUCTS)
+        end = builder.select(builder.icmp_signed("<", end, count), end, count)
+        builder.store(one, product)
+        with cgutils.for_range_slice(builder, begin, end, number(2)) as (k, _):
+            place = builder.mul(k, number(BATCH))
+            pointer = register_pointer(builder, scores, place, lanes)
+            x = load(builder, pointer, lanes, FLOAT_BYTES * LANES)
+            e = emit_exp(builder, builder.fneg(builder.call(absolute, [x])), to_zero=False)
+            e_1 = builder.fadd(e, one)
+            upper = emit_reciprocal(builder, e_1)
+            positive = builder.fcmp_unordered(">", x, zero)  # or NaN, which the loss then shows
+            sigma = builder.select(positive, upper, builder.fmul(e, upper))
+            store(builder, builder.fmul(step, sigma), pointer, FLOAT_BYTES * LANES)
+            over = builder.select(positive, x, zero)
+            builder.store(builder.fadd(builder.load(linear), over), linear)
+            builder.store(builder.fmul(builder.load(product), e_1), product)
+        log = emit_log(builder, builder.load(product))
+        builder.store(builder.fadd(builder.load(linear), log), linear)
+    return sum_lanes(builder, builder.fmul(weight, builder.load(linear)))
+
+
+def _emit_sum_for_centers(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    matrix, rows, count, steps, b, gradients = arguments
+    length, tile = registers * LANES, CENTERS_AT_ONCE
+    for columns in stretches(registers, MOST_SUMS // tile):
+        pointers = [
+            register_pointer(builder, gradients, plus(builder, start, column), LANES)
+            for start in row_starts(builder, [plus(builder, b, t) for t in range(tile)], length)
+            for column in columns
+        ]
+        sums = [cgutils.alloca_once(builder, vector(LANES)) for _ in pointers]
+        for total in sums:
+            builder.store(constant_register(0.0, LANES), total)
+        with cgutils.for_range_slice(builder, number(0), count, number(_UNROLLED)) as (first, _):
+            for k in (plus(builder, first, step) for step in range(_UNROLLED)):
+                start = row_start(builder, rows, k, length)
+                us = [load_register(builder, matrix, plus(builder, start, c)) for c in columns]
+                place = builder.add(builder.mul(k, number(BATCH)), b)
+                for t in range(tile):
+                    step = load_splat(builder, steps, plus(builder, place, t))
+                    for u, total in zip(us, sums[t * len(us) :], strict=False):
+                        add_product(builder, step, u, total)
+        for total, pointer in zip(sums, pointers, strict=True):
+            store(builder, builder.load(total), pointer, FLOAT_BYTES * LANES)
+
+
+def _emit_add_from_batch(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    matrix, rows, begin, end, steps, panel = arguments
+    length, tile = registers * LANES, ROWS_AT_ONCE
+    for columns in stretches(registers, MOST_SUMS // tile):
+        with cgutils.for_range_slice(builder, begin, end, number(tile)) as (k, _):
+            sums = sums_of_tile(builder, tile, len(columns))
+            places = [builder.mul(plus(builder, k, t), number(BATCH)) for t in range(tile)]
+            with cgutils.for_range_slice(builder, number(0), number(BATCH), number(_UNROLLED)) as (
+                first,
+                _,
+            ):
+                for b in (plus(builder, first, step) for step in range(_UNROLLED)):
+                    (start,) = row_starts(builder, [b], length)
+                    vs = [load_register(builder, panel, plus(builder, start, c)) for c in columns]
+                    for t in range(tile):
+                        step = load_splat(builder, steps, builder.add(places[t], b))
+                        for v, total in zip(vs, sums[t], strict=True):
+                            add_product(builder, step, v, total)
+            # Row by row, since one may be named twice.
+            for t in range(tile):
+                start = row_start(builder, rows, plus(builder, k, t), length)
+                for column, total in zip(columns, sums[t], strict=True):
+                    place = plus(builder, start, column)
+                    u = load_register(builder, matrix, place)
+                    pointer = register_pointer(builder, matrix, place, LANES)
+                    value = builder.fadd(u, builder.load(total))
+                    store(builder, value, pointer, FLOAT_BYTES * LANES)
+
+
+def _emit_pair_scores(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    matrix, rows, panel, members, count, scores = arguments
+    length, tile = registers * LANES, 4
+    with cgutils.for_range_slice(builder, number(0), count, number(tile)) as (p, _):
+        pairs = [plus(builder, p, t) for t in range(tile)]
+        us = [row_start(builder, rows, pair, length) for pair in pairs]
+        vs = [row_start(builder, members, pair, length) for pair in pairs]
+        sums = [constant_register(0.0, LANES)] * tile
+        for column in range(0, length, LANES):
+            for t in range(tile):
+                u = load_register(builder, matrix, plus(builder, us[t], column))
+                v = load_register(builder, panel, plus(builder, vs[t], column))
+                sums[t] = fused(builder, u, v, sums[t])
+        pointer = register_pointer(builder, scores, p, tile)
+        store(builder, sum_lanes_of_four(builder, sums), pointer, FLOAT_BYTES)
+
+
+def _emit_add_pair_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    gradients, member, matrix, rows, steps, first, last = arguments
+    length = registers * LANES
+    (target,) = row_starts(builder, [member], length)
+    for columns in stretches(registers, MOST_SUMS + 2):
+        pointers = [
+            register_pointer(builder, gradients, plus(builder, target, column), LANES)
+            for column in columns
+        ]
+        sums = [cgutils.alloca_once(builder, vector(LANES)) for _ in columns]
+        for pointer, total in zip(pointers, sums, strict=True):
+            builder.store(load(builder, pointer, LANES, FLOAT_BYTES * LANES), total)
+        with cgutils.for_range_slice(builder, first, last, number(1)) as (p, _):
+            start = row_start(builder, rows, p, length)
+            step = load_splat(builder, steps, p)
+            for column, total in zip(columns, sums, strict=True):
+                u = load_register(builder, matrix, plus(builder, start, column))
+                add_product(builder, step, u, total)
+        for pointer, total in zip(pointers, sums, strict=True):
+            store(builder, builder.load(total), pointer, FLOAT_BYTES * LANES)
+
+
+def _emit_add_to_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    matrix, rows, steps, count, panel, members = arguments
+    length = registers * LANES
+    with cgutils.for_range(builder, count) as loop:
+        step = load_splat(builder, steps, loop.index)
+        row = row_start(builder, rows, loop.index, length)
+        member = row_start(builder, members, loop.index, length)
+        for column in range(0, length, LANES):
+            v = load_register(builder, panel, plus(builder, member, column))
+            place = plus(builder, row, column)
+            u = load_register(builder, matrix, place)
+            pointer = register_pointer(builder, matrix, place, LANES)
+            store(builder, fused(builder, step, v, u), pointer, FLOAT_BYTES * LANES)
+
+
+def _emit_logistic_terms(
+    builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]
+) -> ir.Value:
+    scores, count, label, weight, rate, steps = arguments
+    zero, one, two = (constant_register(x, LANES) for x in (0.0, 1.0, 2.0))
+    labels = splat(builder, label, LANES)
+    weights = splat(builder, weight, LANES)
+    step = splat(builder, builder.fmul(builder.fmul(rate, weight), label), LANES)
+    loss = cgutils.alloca_once_value(builder, zero)
+    absolute = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(vector(LANES), [vector(LANES)]),
+        f"llvm.fabs.v{LANES}f32",
+    )
+    with cgutils.for_range_slice(
+        builder, ir.Constant(WORD, 0), count, ir.Constant(WORD, LANES)
+    ) as (r, _):
+        inside = lanes_below(builder, builder.sub(count, r))
+        x = load(builder, register_pointer(builder, scores, r, LANES), LANES, FLOAT_BYTES)
+        y = builder.select(inside, builder.fmul(labels, x), zero)
+        e = emit_exp(builder, builder.fneg(builder.call(absolute, [y])))
+        e_1, e_2 = builder.fadd(e, one), builder.fadd(e, two)
+        inverse = builder.fdiv(one, builder.fmul(e_1, e_2))
+        upper = builder.fmul(e_2, inverse)
+        positive = builder.fcmp_ordered(">=", y, zero)
+        sigma = builder.select(positive, builder.fmul(e, upper), upper)
+        store(
+            builder,
+            builder.fmul(step, sigma),
+            register_pointer(builder, steps, r, LANES),
+            FLOAT_BYTES,
+        )
+        linear = builder.select(positive, zero, builder.fneg(y))
+        z = builder.fmul(builder.fmul(e, e_1), inverse)
+        terms = builder.fmul(weights, builder.fadd(linear, emit_log1p(builder, z)))
+        terms = builder.select(inside, terms, zero)
+        builder.store(builder.fadd(builder.load(loss), terms), loss)
+    return sum_lanes(builder, builder.load(loss))
+
+
+def _emit_prefetch_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    matrix, rows, first, last = arguments
+    length, line = registers * LANES, 64 // FLOAT_BYTES
+    byte = ir.IntType(8).as_pointer()
+    function = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(ir.VoidType(), [byte, INT, INT, INT]),
+        "llvm.prefetch.p0",
+    )
+    for_writing, into_all_caches, data = (ir.Constant(INT, x) for x in (1, 3, 1))
+    with cgutils.for_range_slice(builder, first, last, ir.Constant(WORD, 1)) as (r, _):
+        start = row_start(builder, rows, r, length)
+        for offset in [*range(0, length, line)] + ([length - 1] if length % line else []):
+            address = builder.bitcast(builder.gep(matrix, [plus(builder, start, offset)]), byte)
+            builder.call(function, [address, for_writing, into_all_caches, data])
+
+
+# --- the choice between the two, by the type of `lanes` -------------------------------------------
+
+_gather_rows = register_code(_emit_gather_rows, "aaia", types.void)
+_scatter_rows = register_code(_emit_scatter_rows, "aaiia", types.void)
+_copy_words = register_code(_emit_copy_words, "aiiai", types.void)
+_fill_words = register_code(_emit_fill_words, "aiii", types.void)
+_transpose_batch = register_code(_emit_transpose_batch, "aa", types.void)
+_batch_scores = register_code(_emit_batch_scores, "aaiiaia", types.void)
+_noise_terms = register_code(_emit_noise_terms, "aiaf", types.float32)
+_sum_for_centers = register_code(_emit_sum_for_centers, "aaiaia", types.void)
+_add_from_batch = register_code(_emit_add_from_batch, "aaiiaa", types.void)
+_pair_scores = register_code(_emit_pair_scores, "aaaaia", types.void)
+_add_pair_rows = register_code(_emit_add_pair_rows, "aiaaaii", types.void)
+_logistic_terms = register_code(_emit_logistic_terms, "aifffa", types.float32)
+_prefetch_rows = register_code(_emit_prefetch_rows, "aaii", types.void)
+_add_to_rows = register_code(_emit_add_to_rows, "aaaiaa", types.void)
+
+
+@overload(gather_rows, jit_options=INLINED)
+def _choose_gather_rows(lanes, matrix, rows, count, panel):  # type: ignore[no-untyped-def]
+    def compiled(lanes, matrix, rows, count, panel):  # type: ignore[no-untyped-def]
+        _gather_rows(lanes, matrix, rows, count, panel)
+
+    return compiled if len(lanes) else gather_rows
+
+
+@overload(transpose_batch, jit_options=INLINED)
+def _choose_transpose_batch(lanes, panel, columns):  # type: ignore[no-untyped-def]
+    def compiled(lanes, panel, columns):  # type: ignore[no-untyped-def]
+        _transpose_batch(lanes, panel, columns)
+
+    return compiled if len(lanes) else transpose_batch
+
+
+@overload(batch_scores, jit_options=INLINED)
+def _choose_batch_scores(lanes, matrix, rows, first, last, columns, depth, scores):  # type: ignore[no-untyped-def]
+    def compiled(lanes, matrix, rows, first, last, columns, depth, scores):  # type: ignore[no-untyped-def]
+        _batch_scores(lanes, matrix, rows, first, last, columns, depth, scores)
+
+    return compiled if len(lanes) else batch_scores
+
+
+@overload(noise_terms, jit_options=INLINED)
+def _choose_noise_terms(lanes, scores, count, weights, rate):  # type: ignore[no-untyped-def]
+    def compiled(lanes, scores, count, weights, rate):  # type: ignore[no-untyped-def]
+        return _noise_terms(lanes, scores, count, weights, rate)
+
+    return compiled if len(lanes) else noise_terms
+
+
+@overload(sum_for_centers, jit_options=INLINED)
+def _choose_sum_for_centers(lanes, matrix, rows, count, steps, first, gradients):  # type: ignore[no-untyped-def]
+    def compiled(lanes, matrix, rows, count, steps, first, gradients):  # type: ignore[no-untyped-def]
+        _sum_for_centers(lanes, matrix, rows, count, steps, first, gradients)
+
+    return compiled if len(lanes) else sum_for_centers
+
+
+@overload(add_from_batch, jit_options=INLINED)
+def _choose_add_from_batch(lanes, matrix, rows, first, last, steps, panel):  # type: ignore[no-untyped-def]
+    def compiled(lanes, matrix, rows, first, last, steps, panel):  # type: ignore[no-untyped-def]
+        _add_from_batch(lanes, matrix, rows, first, last, steps, panel)
+
+    return compiled if len(lanes) else add_from_batch
+
+
+@overload(pair_scores, jit_options=INLINED)
+def _choose_pair_scores(lanes, matrix, rows, panel, members, count, scores):  # type: ignore[no-untyped-def]
+    def compiled(lanes, matrix, rows, panel, members, count, scores):  # type: ignore[no-untyped-def]
+        _pair_scores(lanes, matrix, rows, panel, members, count, scores)
+
+    return compiled if len(lanes) else pair_scores
+
+
+@overload(add_pair_rows, jit_options=INLINED)
+def _choose_add_pair_rows(lanes, gradients, member, matrix, rows, steps, first, last):  # type: ignore[no-untyped-def]
+    def compiled(lanes, gradients, member, matrix, rows, steps, first, last):  # type: ignore[no-untyped-def]
+        _add_pair_rows(lanes, gradients, member, matrix, rows, steps, first, last)
+
+    return compiled if len(lanes) else add_pair_rows
+
+
+@overload(add_to_rows, jit_options=INLINED)
+def _choose_add_to_rows(lanes, matrix, rows, steps, count, panel, members):  # type: ignore[no-untyped-def]
+    def compiled(lanes, matrix, rows, steps, count, panel, members):  # type: ignore[no-untyped-def]
+        _add_to_rows(lanes, matrix, rows, steps, count, panel, members)
+
+    return compiled if len(lanes) else add_to_rows
+
+
+@overload(scatter_rows, jit_options=INLINED)
+def _choose_scatter_rows(lanes, matrix, rows, first, last, panel):  # type: ignore[no-untyped-def]
+    def compiled(lanes, matrix, rows, first, last, panel):  # type: ignore[no-untyped-def]
+        _scatter_rows(lanes, matrix, rows, first, last, panel)
+
+    return compiled if len(lanes) else scatter_rows
+
+
+@overload(copy_words, jit_options=INLINED)
+def _choose_copy_words(lanes, words, first, count, target, place):  # type: ignore[no-untyped-def]
+    def compiled(lanes, words, first, count, target, place):  # type: ignore[no-untyped-def]
+        _copy_words(lanes, words, first, count, target, place)
+
+    return compiled if len(lanes) else copy_words
+
+
+@overload(fill_words, jit_options=INLINED)
+def _choose_fill_words(lanes, target, place, count, word):  # type: ignore[no-untyped-def]
+    def compiled(lanes, target, place, count, word):  # type: ignore[no-untyped-def]
+        _fill_words(lanes, target, place, count, word)
+
+    return compiled if len(lanes) else fill_words
+
+
+@overload(logistic_terms, jit_options=INLINED)
+def _choose_logistic_terms(lanes, scores, count, label, weight, rate, steps):  # type: ignore[no-untyped-def]
+    def compiled(lanes, scores, count, label, weight, rate, steps):  # type: ignore[no-untyped-def]
+        return _logistic_terms(lanes, scores, count, label, weight, rate, steps)
+
+    return compiled if len(lanes) else logistic_terms
+
+
+@overload(prefetch_rows, jit_options=INLINED)
+def _choose_prefetch_rows(lanes, matrix, rows, first, last):  # type: ignore[no-untyped-def]
+    def compiled(lanes, matrix, rows, first, last):  # type: ignore[no-untyped-def]
+        _prefetch_rows(lanes, matrix, rows, first, last)
+
+    return compiled if len(lanes) else prefetch_rows

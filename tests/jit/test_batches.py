@@ -1,0 +1,331 @@
+"""The register code of each primitive of negative sampling against its plain twin."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+from nw2v.jit import COMPILED, kernel
+from nw2v.jit import batches as plain
+from nw2v.jit.batches import BATCH, CENTERS_AT_ONCE, COPIED, ROWS_AT_ONCE, ROWS_MULTIPLE
+from nw2v.jit.registers import LANES, LONGEST_ROW, aligned_zeros, row_layout
+
+DIMS = [3, 100, 300, LONGEST_ROW + 1]
+WORDS = 40
+
+
+@kernel
+def gather_rows(lanes, matrix, rows, count, panel):
+    plain.gather_rows(lanes, matrix, rows, count, panel)
+
+
+@kernel
+def scatter_rows(lanes, matrix, rows, first, last, panel):
+    plain.scatter_rows(lanes, matrix, rows, first, last, panel)
+
+
+@kernel
+def copy_words(lanes, words, first, count, target, place):
+    plain.copy_words(lanes, words, first, count, target, place)
+
+
+@kernel
+def fill_words(lanes, target, place, count, word):
+    plain.fill_words(lanes, target, place, count, word)
+
+
+@kernel
+def transpose_batch(lanes, panel, columns):
+    plain.transpose_batch(lanes, panel, columns)
+
+
+@kernel
+def batch_scores(lanes, matrix, rows, first, last, columns, depth, scores):
+    plain.batch_scores(lanes, matrix, rows, first, last, columns, depth, scores)
+
+
+@kernel
+def noise_terms(lanes, scores, count, weights, rate):
+    return plain.noise_terms(lanes, scores, count, weights, rate)
+
+
+@kernel
+def sum_for_centers(lanes, matrix, rows, count, steps, first, gradients):
+    plain.sum_for_centers(lanes, matrix, rows, count, steps, first, gradients)
+
+
+@kernel
+def add_from_batch(lanes, matrix, rows, first, last, steps, panel):
+    plain.add_from_batch(lanes, matrix, rows, first, last, steps, panel)
+
+
+@kernel
+def pair_scores(lanes, matrix, rows, panel, members, count, scores):
+    plain.pair_scores(lanes, matrix, rows, panel, members, count, scores)
+
+
+@kernel
+def logistic_terms(lanes, scores, count, label, weight, rate, steps):
+    return plain.logistic_terms(lanes, scores, count, label, weight, rate, steps)
+
+
+@kernel
+def add_pair_rows(lanes, gradients, member, matrix, rows, steps, first, last):
+    plain.add_pair_rows(lanes, gradients, member, matrix, rows, steps, first, last)
+
+
+@kernel
+def add_to_rows(lanes, matrix, rows, steps, count, panel, members):
+    plain.add_to_rows(lanes, matrix, rows, steps, count, panel, members)
+
+
+@kernel
+def prefetch_rows(lanes, matrix, rows, first, last):
+    plain.prefetch_rows(lanes, matrix, rows, first, last)
+
+
+def random_rows(generator, rows, dim, length):
+    matrix = aligned_zeros(rows, length)
+    matrix[:, :dim] = generator.normal(size=(rows, dim)) / math.sqrt(dim)
+    return matrix
+
+
+class Case:
+    """Random arguments for one dimension, in the layout of this machine's registers."""
+
+    def __init__(self, dim, slots=2 * ROWS_MULTIPLE):
+        generator = np.random.default_rng(dim)
+        self.dim, self.slots = dim, slots
+        self.lanes, length = row_layout(dim)
+        self.matrix = random_rows(generator, WORDS, dim, length)
+        self.panel = random_rows(generator, BATCH, dim, length)
+        self.columns = aligned_zeros(length, BATCH)
+        self.columns[:] = self.panel.T
+        self.gradients = random_rows(generator, BATCH, dim, length)
+        # Rows are named twice, beside each other and further apart.
+        self.rows = generator.integers(0, WORDS, slots).astype(np.int32)
+        self.rows[1] = self.rows[0]
+        self.steps = aligned_zeros(slots, BATCH)
+        self.steps[:] = generator.normal(size=self.steps.shape)
+        self.members = np.sort(generator.integers(0, BATCH, slots)).astype(np.int32)
+        self.pair_steps = generator.normal(size=slots).astype(np.float32)
+
+
+def compare(case, call, *changed):
+    """Run a primitive compiled and as plain Python: what it changes must be the same."""
+    before = [array.copy() for array in changed]
+    comp = call(True)
+    found = [array.copy() for array in changed]
+    for array, value in zip(changed, before, strict=True):
+        array[:] = value
+    ref = call(False)
+    for array, value in zip(changed, found, strict=True):
+        np.testing.assert_allclose(value, array, atol=5e-6)
+    return comp, ref
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_rows_are_gathered_transposed_and_scattered(dim):
+    c = Case(dim)
+    for count in (BATCH, 3):
+        compare(
+            c,
+            lambda compiled, count=count: (gather_rows if compiled else plain.gather_rows)(
+                c.lanes if compiled else (), c.matrix, c.rows, count, c.panel
+            ),
+            c.panel,
+        )
+    c.columns[:] = 0
+    transpose_batch(c.lanes, c.panel, c.columns)
+    np.testing.assert_array_equal(c.columns, c.panel.T)
+    compare(
+        c,
+        lambda compiled: (scatter_rows if compiled else plain.scatter_rows)(
+            c.lanes if compiled else (), c.matrix, c.rows, 1, 7, c.gradients
+        ),
+        c.matrix,
+    )
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_scores_of_a_batch(dim):
+    c = Case(dim)
+    ref = c.matrix[c.rows].astype(np.float64) @ c.panel.astype(np.float64).T
+    c.steps[:] = -1
+    batch_scores(c.lanes, c.matrix, c.rows, 0, ROWS_MULTIPLE, c.columns, dim, c.steps)
+    np.testing.assert_allclose(c.steps[:ROWS_MULTIPLE], ref[:ROWS_MULTIPLE], atol=2e-6)
+    assert (c.steps[ROWS_MULTIPLE:] == -1).all()
+    batch_scores(c.lanes, c.matrix, c.rows, ROWS_MULTIPLE, c.slots, c.columns, dim, c.steps)
+    np.testing.assert_allclose(c.steps, ref, atol=2e-6)
+
+
+@pytest.mark.parametrize("dim", DIMS)
+@pytest.mark.parametrize("count", [ROWS_MULTIPLE, 2 * ROWS_MULTIPLE])
+def test_gradients_of_centers(dim, count):
+    c = Case(dim)
+    ref = c.steps[:count].astype(np.float64).T @ c.matrix[c.rows[:count]]
+    first = BATCH - CENTERS_AT_ONCE
+    before = c.gradients.copy()
+    sum_for_centers(c.lanes, c.matrix, c.rows, count, c.steps, first, c.gradients)
+    np.testing.assert_allclose(c.gradients[first:], ref[first:], atol=1e-5)
+    np.testing.assert_array_equal(c.gradients[:first], before[:first])
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_steps_on_the_rows_of_negatives_add_up_where_a_row_is_named_twice(dim):
+    c = Case(dim)
+    compare(
+        c,
+        lambda compiled: (add_from_batch if compiled else plain.add_from_batch)(
+            c.lanes if compiled else (),
+            c.matrix,
+            c.rows,
+            0,
+            c.slots - ROWS_AT_ONCE,
+            c.steps,
+            c.panel,
+        ),
+        c.matrix,
+    )
+
+
+@pytest.mark.parametrize("dim", DIMS)
+@pytest.mark.parametrize("count", [1, 4, 11])
+def test_pairs(dim, count):
+    c = Case(dim)
+    ref = (c.matrix[c.rows].astype(np.float64) * c.panel[c.members]).sum(axis=1)
+    scores = np.zeros(c.slots, dtype=np.float32)
+    pair_scores(c.lanes, c.matrix, c.rows, c.panel, c.members, count, scores)
+    np.testing.assert_allclose(scores[:count], ref[:count], atol=2e-6)
+    compare(
+        c,
+        lambda compiled: (add_pair_rows if compiled else plain.add_pair_rows)(
+            c.lanes if compiled else (), c.gradients, 5, c.matrix, c.rows, c.pair_steps, 1, count
+        ),
+        c.gradients,
+    )
+    compare(
+        c,
+        lambda compiled: (add_to_rows if compiled else plain.add_to_rows)(
+            c.lanes if compiled else (),
+            c.matrix,
+            c.rows,
+            c.pair_steps,
+            count,
+            c.panel,
+            c.members,
+        ),
+        c.matrix,
+    )
+
+
+@pytest.mark.parametrize("lanes", [row_layout(16)[0], ()])
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 30])
+def test_words_are_copied_and_filled_in(lanes, count):
+    words = np.arange(100, 200, dtype=np.int32)
+    target = np.zeros(60, dtype=np.int32)
+    copy_words(lanes, words, 5, count, target, 3)
+    np.testing.assert_array_equal(target[3 : 3 + count], words[5 : 5 + count])
+    assert (target[:3] == 0).all() and (target[3 + count + COPIED - 1 :] == 0).all()
+    target[:] = 0
+    fill_words(lanes, target, 3, count, 9)
+    assert (target[3 : 3 + count] == 9).all()
+    assert (target[:3] == 0).all() and (target[3 + count + COPIED - 1 :] == 0).all()
+
+
+def test_the_steps_of_negatives_err_by_less_than_a_millionth():
+    lanes, _ = row_layout(16)
+    x = np.linspace(-120, 120, BATCH * 400).astype(np.float32).reshape(-1, BATCH)
+    x[200, 3], x[200, 4], x[200, 5] = 0.0, -0.0, 1e-30
+    scores = aligned_zeros(len(x), BATCH)
+    scores[:] = x
+    weights, rate = np.linspace(0.5, 3, BATCH).astype(np.float32), np.float32(0.25)
+    loss = noise_terms(lanes, scores, len(x), weights, rate)
+    x = x.astype(np.float64)
+    sigma = np.where(x >= 0, 1.0, np.exp(-np.abs(x))) / (1 + np.exp(-np.abs(x)))
+    np.testing.assert_allclose(scores / (-0.25 * weights), sigma, rtol=0, atol=1e-6)
+    assert loss == pytest.approx((weights * np.logaddexp(0, x)).sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize("count", [2, ROWS_MULTIPLE, 96, 98, 500])
+def test_the_loss_of_many_negatives_is_the_sum_of_their_logarithms(count):
+    lanes, _ = row_layout(16)
+    x = np.random.default_rng(count).normal(scale=2, size=(count, BATCH)).astype(np.float32)
+    scores = aligned_zeros(count, BATCH)
+    scores[:] = x
+    loss = noise_terms(lanes, scores, count, np.ones(BATCH, np.float32), np.float32(0))
+    assert loss == pytest.approx(np.logaddexp(0, x.astype(np.float64)).sum(), rel=2e-6)
+
+
+@pytest.mark.parametrize("label", [1.0, -1.0])
+def test_logistic_terms_err_by_less_than_a_millionth(label):
+    lanes, _ = row_layout(16)
+    x = np.concatenate([np.linspace(-120, 120, 4001), [0.0, -0.0, 1e-30]]).astype(np.float32)
+    count = len(x)
+    scores, steps = np.zeros((2, count + 16), dtype=np.float32)
+    scores[:count] = x
+    one = np.float32(1)
+    loss = logistic_terms(lanes, scores, count, np.float32(label), one, one, steps)
+    y = label * x.astype(np.float64)
+    sigma = np.where(y >= 0, np.exp(-np.abs(y)), 1.0) / (1 + np.exp(-np.abs(y)))
+    np.testing.assert_allclose(steps[:count], label * sigma, rtol=0, atol=1e-6)
+    assert loss == pytest.approx(np.logaddexp(0, -y).sum(), rel=1e-5)
+
+
+def test_logistic_terms_scale_by_weight_and_rate():
+    lanes, _ = row_layout(16)
+    scores = np.full(64, 0.5, dtype=np.float32)
+    steps = np.zeros(64, dtype=np.float32)
+    one, weight, rate = np.float32(1), np.float32(1.5), np.float32(0.05)
+    loss = logistic_terms(lanes, scores, 5, -one, weight, rate, steps)
+    sigma = 1 / (1 + math.exp(-0.5))
+    np.testing.assert_allclose(steps[:5], -0.05 * 1.5 * sigma, rtol=1e-6)
+    assert loss == pytest.approx(5 * 1.5 * math.log1p(math.exp(0.5)), rel=1e-6)
+
+
+def test_no_step_is_subnormal():
+    """A CPU takes a hundred times as long to multiply by a subnormal number."""
+    lanes, _ = row_layout(16)
+    x = np.linspace(-120, 120, 4800).astype(np.float32)
+    steps = np.zeros(4816, dtype=np.float32)
+    one, rate = np.float32(1), np.float32(1e-5)
+    logistic_terms(lanes, np.append(x, np.zeros(16, np.float32)), 4800, one, one, rate, steps)
+    scores = aligned_zeros(300, BATCH)
+    scores[:] = x.reshape(300, BATCH)
+    noise_terms(lanes, scores, 300, np.ones(BATCH, np.float32), rate)
+    for values in (steps, scores):
+        assert ((values == 0) | (np.abs(values) > np.finfo(np.float32).tiny)).all()
+        assert (values != 0).any()
+
+
+def test_the_loss_of_a_nan_is_nan():
+    lanes, _ = row_layout(16)
+    one = np.float32(1)
+    scores, steps = np.zeros((2, 32), dtype=np.float32)
+    scores[2] = np.nan
+    assert math.isnan(logistic_terms(lanes, scores, 4, one, one, one, steps))
+    scores = aligned_zeros(4, BATCH)
+    scores[1, 2] = np.nan
+    assert math.isnan(noise_terms(lanes, scores, 4, np.ones(BATCH, np.float32), one))
+
+
+def test_prefetching_changes_nothing():
+    c = Case(50)
+    before = c.matrix.copy()
+    prefetch_rows(c.lanes, c.matrix, c.rows, 0, c.slots)
+    np.testing.assert_array_equal(c.matrix, before)
+
+
+@pytest.mark.skipif(not COMPILED, reason="nothing is compiled")
+@pytest.mark.skipif(LANES == 0, reason="this CPU has no register code")
+def test_the_register_code_is_what_runs_here():
+    c = Case(100)
+    scores = np.zeros(4, dtype=np.float32)
+    # Code that comes from the cache cannot be inspected: compile it again.
+    fresh: Any = numba.njit(pair_scores.py_func)  # type: ignore[attr-defined]
+    fresh(c.lanes, c.matrix, c.rows, c.panel, c.members, 4, scores)
+    assert f"<{LANES} x float>" in fresh.inspect_llvm(fresh.signatures[0])
