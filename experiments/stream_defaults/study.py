@@ -1,4 +1,4 @@
-"""Score negative sampling at several learning rates and initial scales, on several texts and seeds.
+"""Score negative sampling at several rates, scales and pools, on several texts and seeds.
 
     python experiments/stream_defaults/study.py --corpus FILE... --similarity men simlex999
 
@@ -12,6 +12,8 @@ import itertools
 import json
 import statistics
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from nw2v.evaluation import (
     load_similarity,
 )
 from nw2v.files import write_atomically
+from nw2v.kernels import negative_sampling
 
 HERE = Path(__file__).parent
 
@@ -34,6 +37,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--similarity", nargs="*", default=["wordsim353", "simlex999"])
     parser.add_argument("--learning-rate", nargs="+", type=float, default=[0.025, 0.05, 0.1, 0.15])
     parser.add_argument("--initial-scale", nargs="+", type=float, default=[1.0, 8.0])
+    parser.add_argument(
+        "--pool",
+        nargs="+",
+        type=int,
+        default=[0],
+        help="shared negatives of a step, K', a multiple of 8 (0: as nw2v chooses them)",
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=HERE)
     return parser.parse_args(arguments)
@@ -47,15 +57,27 @@ def scores(model: nw2v.Model, analogies: Any, similarity: list[Any]) -> dict[str
     return {**found, "mean": statistics.fmean(found.values())}
 
 
+@contextmanager
+def pool_of(size: int) -> Iterator[None]:
+    """Let steps share so many negatives, where `size` is not 0."""
+    chosen = negative_sampling.pool_size
+    if size:
+        negative_sampling.pool_size = lambda mean_negatives: size
+    try:
+        yield
+    finally:
+        negative_sampling.pool_size = chosen
+
+
 def table(results: dict[str, dict[str, float]]) -> str:
     """One row a text and setting, the mean over seeds and, behind ±, their standard deviation."""
     groups: dict[tuple[str, ...], list[dict[str, float]]] = {}
     for name, found in results.items():
-        groups.setdefault(tuple(name.split(" | ")[:3]), []).append(found)
+        groups.setdefault(tuple(name.split(" | ")[:4]), []).append(found)
     names = list(next(iter(results.values())))
     lines = [
-        "| text | learning rate | initial scale | seeds | " + " | ".join(names) + " |",
-        "|---|" + "---:|" * (3 + len(names)),
+        "| text | learning rate | initial scale | K' | seeds | " + " | ".join(names) + " |",
+        "|---|" + "---:|" * (4 + len(names)),
     ]
     for group, runs in groups.items():
         cells = [*group, str(len(runs))]
@@ -79,14 +101,15 @@ def main(arguments: list[str]) -> None:
             if Path(source).exists()
             else nw2v.Corpus.from_name(source)
         )
-        grid = itertools.product(options.learning_rate, options.initial_scale)
-        for (rate, scale), seed in itertools.product(grid, range(1, options.seeds + 1)):
-            name = f"{corpus.name} | {rate:g} | {scale:g} | {seed}"
+        grid = itertools.product(options.learning_rate, options.initial_scale, options.pool)
+        for (rate, scale, pool), seed in itertools.product(grid, range(1, options.seeds + 1)):
+            name = f"{corpus.name} | {rate:g} | {scale:g} | {pool or 'default'} | {seed}"
             if name in results:
                 continue
-            model = nw2v.train(
-                corpus, learning_rate=rate, initial_scale=scale, seed=seed, heldout_fraction=0.0
-            )
+            with pool_of(pool):
+                model = nw2v.train(
+                    corpus, learning_rate=rate, initial_scale=scale, seed=seed, heldout_fraction=0.0
+                )
             results[name] = scores(model, analogies, similarity)
             print(name, {k: round(v, 1) for k, v in results[name].items()}, flush=True)
             with write_atomically(stored, "w") as file:
