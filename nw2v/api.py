@@ -258,7 +258,7 @@ def train(
     )
     if loss == "negative_sampling" and batch_windows is not None:
         raise InputError(
-            f"trainer.batch_windows={batch_windows}: negative sampling makes one step a window; "
+            f"trainer.batch_windows={batch_windows}: negative sampling chooses its batches itself; "
             "leave it unset, or use loss=naive_softmax"
         )
     split = corpus.split(heldout_fraction, split_seed)

@@ -311,7 +311,7 @@ def _notes(settings: Mapping[str, Any]) -> Iterator[str]:
     if settings["loss.name"] == "naive_softmax" and settings["loss.negatives"] is not None:
         yield "loss.negatives is ignored: the naive softmax draws no negatives"
     if settings["loss.name"] == "negative_sampling" and settings["trainer.batch_windows"]:
-        yield "trainer.batch_windows is ignored: negative sampling makes one step a window"
+        yield "trainer.batch_windows is ignored: negative sampling chooses its batches itself"
 
 
 def _tell(notes: Iterable[str]) -> None:
