@@ -119,9 +119,9 @@ def report(record: dict[str, Any]) -> str:
         f"Text: {record['megabytes']:.0f} MB of plain text, {record['words']:,} words, "
         f"{record['types']:,} different ones.  \nMachine: {in_words(record['machine'])}.",
         table(["", "time", "MB of plain text a second", "times as fast as gensim"], rows),
-        f"Medians of {len(base)} rounds; ratios round by round. Files lie in the system's cache, and "
-        "kernels are compiled. gensim counts words and keeps nothing of the text; nw2v also numbers "
-        "them and writes the ids.",
+        f"Medians of {len(base)} rounds; ratios round by round. Files lie in the system's cache, "
+        "and kernels are compiled. gensim counts words and keeps nothing of the text; nw2v also "
+        "numbers them and writes the ids.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import sys
@@ -115,6 +116,18 @@ def _mapped(path: Path, dtype: np.dtype[Any], size: int) -> np.ndarray:
         empty.flags.writeable = False
         return empty
     return np.memmap(path, dtype=dtype, mode="r", shape=(size,)).view(np.ndarray)
+
+
+def let_go(array: np.ndarray) -> None:
+    """Give back the memory that holds a mapped array: what is read again comes from the file.
+
+    Does nothing for other arrays, or where the system has no such call.
+    """
+    base: Any = array
+    while base is not None and not isinstance(base, mmap.mmap):
+        base = getattr(base, "base", None)
+    if base is not None and hasattr(mmap, "MADV_DONTNEED"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:

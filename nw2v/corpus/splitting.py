@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nw2v.corpus.cache import Arrays, ArrayWriter
+from nw2v.corpus.cache import Arrays, ArrayWriter, let_go
 from nw2v.corpus.vocabulary import Vocabulary, WordTypes, choose_types
 from nw2v.jit import COMPILED, exact_kernel
 from nw2v.jit.random import random_bits, stream_key
@@ -135,6 +135,8 @@ def write_split(
     text = "\n".join(words).encode("utf-8")
     writer.append("vocabulary_words", np.frombuffer(text, dtype=np.uint8))
     writer.seal({"heldout_sentences": kept})
+    for array in (raw.tokens, raw.offsets):
+        let_go(array)
     return kept
 
 

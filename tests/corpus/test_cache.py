@@ -13,6 +13,7 @@ from nw2v.corpus.cache import (
     cache_folder,
     discard,
     is_writable,
+    let_go,
     open_arrays,
     publish,
     settings_key,
@@ -151,3 +152,19 @@ def test_memo_holds_while_files_do_not_change(tmp_path: Path) -> None:
     for path in (tmp_path / "memo").iterdir():
         path.write_text("rubbish")
     assert memo.recall(find_text(text)) is None
+
+
+def test_a_mapped_array_that_was_let_go_is_read_again(tmp_path: Path) -> None:
+    values = np.arange(100_000, dtype=np.int32)
+    (tmp_path / "folder").mkdir()
+    with ArrayWriter(tmp_path / "folder") as writer:
+        writer.append("values", values)
+        writer.seal({})
+    stored = open_arrays(tmp_path / "folder")
+    assert stored is not None
+    mapped = stored.arrays["values"]
+    assert mapped.sum() == values.sum()
+    let_go(mapped[10:])
+    np.testing.assert_array_equal(mapped, values)
+    let_go(values)  # Not mapped: stays as it is.
+    assert values[-1] == 99_999

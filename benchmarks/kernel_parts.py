@@ -1,0 +1,255 @@
+"""Where a step of negative sampling spends its time: each primitive alone, on rows that are near.
+
+    python benchmarks/kernel_parts.py
+
+A step of 16 windows with as many outside words as windows have on average, on a small table that
+stays in the nearest caches. What training takes beyond the sum is drawing windows, listing pairs,
+and waiting for rows that are further away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from reporting import RESULTS, command_line, in_words, machine, table, write_results
+
+from nw2v import InputError
+from nw2v.jit import batches, kernel
+from nw2v.jit.batches import BATCH, CENTERS_AT_ONCE, COPIED
+from nw2v.jit.registers import aligned_zeros, row_layout
+from nw2v.kernels.negative_sampling import parts_of, pool_size
+
+ROWS = 60
+CALLS = 200
+
+
+class Step:
+    """Arrays of one step, of the sizes that training has."""
+
+    def __init__(self, dim: int, pairs: int, pool: int) -> None:
+        random = np.random.default_rng(1)
+        self.lanes, length = row_layout(dim)
+        self.dim, self.pairs, self.pool = dim, pairs, pool
+        self.outsides = aligned_zeros(ROWS, length)
+        self.centers = aligned_zeros(ROWS, length)
+        self.panel, self.gradients = aligned_zeros(BATCH, length), aligned_zeros(BATCH, length)
+        self.columns = aligned_zeros(length, BATCH)
+        self.steps = aligned_zeros(pool, BATCH)
+        self.weights = np.ones(BATCH, dtype=np.float32)
+        self.center_words = random.permutation(ROWS)[:BATCH].astype(np.int32)
+        self.negatives = random.integers(0, ROWS, pool).astype(np.int32)
+        self.words = random.integers(0, ROWS, pairs + COPIED).astype(np.int32)
+        self.members = np.sort(random.integers(0, BATCH, pairs + COPIED)).astype(np.int32)
+        self.first_pair = np.searchsorted(self.members[:pairs], np.arange(BATCH + 1)).astype(
+            np.int32
+        )
+        self.pair_steps = np.zeros(pairs + 2 * BATCH, dtype=np.float32)
+
+
+@kernel
+def _gather(n, lanes, centers, words, panel, columns):  # type: ignore[no-untyped-def]
+    for _ in range(n):
+        batches.gather_rows(lanes, centers, words, BATCH, panel)
+        batches.transpose_batch(lanes, panel, columns)
+
+
+@kernel
+def _scores(n, lanes, outsides, negatives, columns, dim, steps):  # type: ignore[no-untyped-def]
+    for _ in range(n):
+        batches.batch_scores(lanes, outsides, negatives, 0, len(negatives), columns, dim, steps)
+
+
+@kernel
+def _noise(n, lanes, steps, weights):  # type: ignore[no-untyped-def]
+    total = np.float32(0)
+    for _ in range(n):
+        total += batches.noise_terms(lanes, steps, len(steps), weights, np.float32(0))
+    return total
+
+
+@kernel
+def _sums(n, lanes, outsides, negatives, steps, gradients):  # type: ignore[no-untyped-def]
+    for _ in range(n):
+        for b in range(0, BATCH, CENTERS_AT_ONCE):
+            batches.sum_for_centers(lanes, outsides, negatives, len(negatives), steps, b, gradients)
+
+
+@kernel
+def _steps(n, lanes, outsides, negatives, steps, panel):  # type: ignore[no-untyped-def]
+    for _ in range(n):
+        batches.add_from_batch(lanes, outsides, negatives, 0, len(negatives), steps, panel)
+
+
+@kernel
+def _pair_scores(n, lanes, outsides, words, panel, members, pairs, steps):  # type: ignore[no-untyped-def]
+    for _ in range(n):
+        batches.pair_scores(lanes, outsides, words, panel, members, pairs, steps)
+
+
+@kernel
+def _pair_terms(n, lanes, steps, pairs):  # type: ignore[no-untyped-def]
+    total, one = np.float32(0), np.float32(1)
+    for _ in range(n):
+        total += batches.logistic_terms(lanes, steps, pairs, one, one, np.float32(0), steps)
+    return total
+
+
+@kernel
+def _pair_sums(n, lanes, gradients, outsides, words, steps, first_pair):  # type: ignore[no-untyped-def]
+    for _ in range(n):
+        for b in range(BATCH):
+            first, last = first_pair[b], first_pair[b + 1]
+            batches.add_pair_rows(lanes, gradients, b, outsides, words, steps, first, last)
+
+
+@kernel
+def _pair_steps(n, lanes, outsides, words, steps, pairs, panel, members):  # type: ignore[no-untyped-def]
+    for _ in range(n):
+        batches.add_to_rows(lanes, outsides, words, steps, pairs, panel, members)
+
+
+@kernel
+def _scatter(n, lanes, centers, words, gradients):  # type: ignore[no-untyped-def]
+    for _ in range(n):
+        batches.scatter_rows(lanes, centers, words, 0, BATCH, gradients)
+
+
+def calls_of(s: Step) -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], float]]:
+    """Each part with its arguments and its multiply-adds."""
+    dense, sparse = s.dim * BATCH * s.pool, s.dim * s.pairs
+    pairs = s.pairs
+    return {
+        "centers: gather and transpose": (
+            _gather,
+            (s.lanes, s.centers, s.center_words, s.panel, s.columns),
+            0,
+        ),
+        "negatives: scores": (
+            _scores,
+            (s.lanes, s.outsides, s.negatives, s.columns, s.dim, s.steps),
+            dense,
+        ),
+        "negatives: sigmoid and loss": (_noise, (s.lanes, s.steps, s.weights), 0),
+        "negatives: gradients of centers": (
+            _sums,
+            (s.lanes, s.outsides, s.negatives, s.steps, s.gradients),
+            dense,
+        ),
+        "negatives: steps": (
+            _steps,
+            (s.lanes, s.outsides, s.negatives, s.steps, s.panel),
+            dense,
+        ),
+        "pairs: scores": (
+            _pair_scores,
+            (s.lanes, s.outsides, s.words, s.panel, s.members, pairs, s.pair_steps),
+            sparse,
+        ),
+        "pairs: sigmoid and loss": (_pair_terms, (s.lanes, s.pair_steps, pairs), 0),
+        "pairs: gradients of centers": (
+            _pair_sums,
+            (s.lanes, s.gradients, s.outsides, s.words, s.pair_steps, s.first_pair),
+            sparse,
+        ),
+        "pairs: steps": (
+            _pair_steps,
+            (s.lanes, s.outsides, s.words, s.pair_steps, pairs, s.panel, s.members),
+            sparse,
+        ),
+        "centers: steps": (_scatter, (s.lanes, s.centers, s.center_words, s.gradients), 0),
+    }
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Time all parts in turn, many times; the fastest counts."""
+    mean_negatives = arguments.negatives * (arguments.window + 1)
+    parts = parts_of(mean_negatives)
+    pool = pool_size(mean_negatives / parts)
+    pairs = round(BATCH * arguments.outside_words / parts)
+    calls = calls_of(Step(arguments.dim, pairs, pool))
+    best = dict.fromkeys(calls, float("inf"))
+    for function, given, _ in calls.values():
+        function(1, *given)
+    for _ in range(arguments.repeats):
+        for name, (function, given, _) in calls.items():
+            began = time.perf_counter()
+            function(CALLS, *given)
+            best[name] = min(best[name], (time.perf_counter() - began) / CALLS)
+    return {
+        "command": command_line("kernel_parts.py", arguments, parser()),
+        "machine": machine(),
+        "setting": {"dim": arguments.dim, "negatives shared": pool, "pairs": pairs},
+        "steps_of_a_batch": parts,
+        "parts": [
+            {"part": name, "seconds": best[name], "multiply_adds": calls[name][2]} for name in calls
+        ],
+    }
+
+
+def report(record: dict[str, Any]) -> str:
+    total = sum(one["seconds"] for one in record["parts"])
+    steps = record["steps_of_a_batch"]
+    rows = [
+        [
+            one["part"],
+            f"{1e9 * one['seconds'] * steps / BATCH:.1f}",
+            f"{100 * one['seconds'] / total:.0f} %",
+            f"{2e-9 * one['multiply_adds'] / one['seconds']:.0f}" if one["multiply_adds"] else "",
+        ]
+        for one in record["parts"]
+    ]
+    operations = 2 * sum(one["multiply_adds"] for one in record["parts"])
+    rows.append(
+        [
+            "all",
+            f"{1e9 * total * steps / BATCH:.1f}",
+            "",
+            f"{1e-9 * operations / total:.0f}",
+        ]
+    )
+    text = [
+        "# Parts of a step of negative sampling",
+        f"```\n{record['command']}\n```",
+        f"A step of {BATCH} windows: {in_words(record['setting'])}; {steps} to a batch, one "
+        f"thread.  \nMachine: {in_words(record['machine'])}.",
+        table(["part", "ns a center", "share", "GFLOP/s"], rows),
+        "Each part alone, the fastest of many calls, on rows in the nearest caches; a multiply-add "
+        "counts as two operations.",
+    ]
+    return "\n\n".join(text) + "\n"
+
+
+def parser() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    add = options.add_argument
+    add("--dim", type=int, default=100)
+    add("--window", type=int, default=5)
+    add("--negatives", type=int, default=5)
+    add("--outside-words", type=float, default=4.5, help="of a window, on average (default: 4.5)")
+    add("--repeats", type=int, default=200)
+    add("--out", metavar="PREFIX", help="writes PREFIX.md and PREFIX.json")
+    return options
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(words)
+    try:
+        if min(arguments.dim, arguments.window, arguments.negatives, arguments.repeats) < 1:
+            raise InputError("--dim, --window, --negatives and --repeats must be 1 or more")
+        record = measure(arguments)
+    except InputError as error:
+        print(f"kernel_parts: error: {error}", file=sys.stderr)
+        return 2
+    text = report(record)
+    written = write_results(arguments.out or RESULTS / "kernel_parts", record, text)
+    print(f"{text}\nWritten to {', '.join(map(str, written))}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
