@@ -38,11 +38,12 @@ def random_vectors(words: int, dim: int) -> WordVectors:
     return WordVectors([f"w{rank}" for rank in range(words)], vectors, np.arange(words, 0, -1))
 
 
-def random_questions(vectors: WordVectors, pairs: int) -> AnalogySet:
+def random_questions(vectors: WordVectors, pairs: int) -> tuple[WordVectors, AnalogySet]:
     """Make questions of random pairs of words, each pair with each other one of its section.
 
-    For half of the pairs, the second word is changed in place so that the answers come out right:
-    what is compared is not only which wrong word comes first.
+    For half of the pairs, the second word gets another vector, so that the answers come out right:
+    what is compared is not only which wrong word comes first. The vectors with those changes are
+    returned beside the questions.
     """
     random = np.random.default_rng(SEED)
     if len(vectors) < 2 * pairs * SECTIONS:
@@ -52,15 +53,17 @@ def random_questions(vectors: WordVectors, pairs: int) -> AnalogySet:
         )
     chosen = random.permutation(len(vectors))[: 2 * pairs * SECTIONS].reshape(SECTIONS, pairs, 2)
     sections = {}
+    changed = np.array(vectors.vectors)
     for number, section in enumerate(chosen):
-        difference = random.standard_normal(vectors.vectors.shape[1], dtype=np.float32)
+        difference = random.standard_normal(changed.shape[1], dtype=np.float32)
         for a, b in section[: pairs // 2]:
-            vectors.vectors[b] = vectors.vectors[a] + difference
+            changed[b] = changed[a] + difference
         words = [(vectors.words[a], vectors.words[b]) for a, b in section]
         sections[f"section-{number + 1}"] = [
             (*one, *other) for one in words for other in words if other != one
         ]
-    return AnalogySet("random", sections)
+    changed_vectors = WordVectors(vectors.words, changed, vectors.counts)
+    return changed_vectors, AnalogySet("random", sections)
 
 
 def one_answer_set(analogies: AnalogySet) -> AnalogySet:
@@ -148,7 +151,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.analogies is None:
         if arguments.model is not None:
             raise InputError("--model needs --analogies: random questions would change its vectors")
-        analogies = random_questions(vectors, arguments.pairs)
+        vectors, analogies = random_questions(vectors, arguments.pairs)
     else:
         analogies = one_answer_set(load_analogies(arguments.analogies))
     fewer = analogies

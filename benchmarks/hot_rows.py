@@ -86,7 +86,7 @@ def arithmetic_scaling(threads: int, rounds: int) -> float:
     """Median gain of multiplying and adding in registers by so many threads, measured in turn."""
     gains = []
     for _ in range(rounds):
-        one, all_of_them = (measure_arithmetic(n, 1) for n in (1, threads))
+        one, all_of_them = (measure_arithmetic(n, 5) for n in (1, threads))
         gains.append(all_of_them / one)
     return statistics.median(gains)
 

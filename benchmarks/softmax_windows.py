@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from reporting import RESULTS, command_line, in_words, machine, table, write_results
-from roofline import measure_stream
 from texts import zipf_counts
 
 from nw2v import InputError
 from nw2v.corpus import EncodedText
+from nw2v.jit import kernel
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings, available_cores
 from nw2v.training.stream import StreamTrainer
@@ -28,6 +29,7 @@ from nw2v.training.stream import StreamTrainer
 SENTENCE_LENGTH = 20
 SWEEPS = 3
 MEBIBYTE = 2**20
+MOVED_BYTES = 1 << 30
 
 
 def trainer_for(
@@ -63,6 +65,30 @@ def windows_per_second(trainer: StreamTrainer, words: int, seconds: float) -> fl
     return best
 
 
+@kernel
+def _change_all(part, times):  # type: ignore[no-untyped-def]
+    for _ in range(times):
+        for k in range(len(part)):
+            part[k] += np.float32(1e-6)
+
+
+def bytes_per_second(size: int, threads: int) -> float:
+    """Read and write an array of so many bytes in place, many times: bytes of both a second."""
+    parts = [np.ones(size // 4 // threads, dtype=np.float32) for _ in range(threads)]
+    times = max(2, MOVED_BYTES // size)
+    _change_all(parts[0], 1)
+    best = float("inf")
+    for _ in range(5):
+        workers = [threading.Thread(target=_change_all, args=(part, times)) for part in parts]
+        began = time.perf_counter()
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        best = min(best, time.perf_counter() - began)
+    return 2.0 * size * times / best
+
+
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     record: dict[str, Any] = {
         "command": command_line("softmax_windows.py", arguments, parser()),
@@ -74,10 +100,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         for windows in arguments.batch_windows:
             trainer, size = trainer_for(vocabulary, windows, arguments)
             speed = windows_per_second(trainer, arguments.words, arguments.seconds)
-            # As much as U takes, changed in place: its bytes are counted once read, once written.
-            bandwidth = measure_stream(
-                max(1, round(size / MEBIBYTE)), True, arguments.threads, repeats=7
-            )
+            bandwidth = bytes_per_second(size, arguments.threads)
             allowed = windows * bandwidth / (SWEEPS * size)
             cases.append(
                 {
