@@ -186,7 +186,7 @@ def batch_size(push: float, at_once: int) -> int:
     int
         From 1 to `BATCH`.
     """
-    return min(BATCH, max(1, int(LARGEST_DRIFT / (push * at_once))))
+    return max(1, int(min(BATCH, LARGEST_DRIFT / (push * at_once))))
 
 
 def batches_at_once(push: float) -> int:
@@ -194,7 +194,7 @@ def batches_at_once(push: float) -> int:
 
     As many as are stable with all their windows (see `batch_size`).
     """
-    return min(MOST_AT_ONCE, max(2, int(LARGEST_DRIFT / (push * BATCH))))
+    return max(2, int(min(MOST_AT_ONCE, LARGEST_DRIFT / (push * BATCH))))
 
 
 def batch_for(window: int, pool: int, length: int) -> Batch:

@@ -253,7 +253,8 @@ def test_the_pool_grows_with_the_negatives_of_a_step():
 
 
 def test_batches_are_the_smaller_the_harder_a_word_is_pushed():
-    assert batch_size(0.01, 2) == BATCH
+    assert batch_size(0.01, 2) == batch_size(1e-320, 2) == BATCH
+    assert batches_at_once(1e-320) == MOST_AT_ONCE
     assert [batch_size(push, 2) for push in (0.5, 1.0, 100.0)] == [8, 4, 1]
     for push in (0.3, 0.9):
         assert push * batch_size(push, 4) * 4 <= LARGEST_DRIFT
