@@ -191,7 +191,7 @@ def sum_lanes_of_four(builder: ir.IRBuilder, sums: list[ir.Value]) -> ir.Value:
     return value
 
 
-# --- tiles of sums
+# --- tiles of sums --------------------------------------------------------------------------------
 
 # Sums that a tile keeps in registers; the others hold what is added to them. CPUs with registers
 # of 8 floats have 16 of them, the others 32.
@@ -239,7 +239,7 @@ def stretches(registers: int, most: int) -> list[list[int]]:
     return [[c * LANES for c in range(first, last)] for first, last in pairwise(bounds)]
 
 
-# --- functions, lane by lane
+# --- functions, lane by lane ----------------------------------------------------------------------
 
 # exp(a) = 2^n exp(r), n = round(a / log 2): (exp(r) - 1 - r) / r^2 on |r| <= log(2) / 2, by the
 # polynomial with the smallest relative error of exp(r), 1.1e-7.
@@ -374,7 +374,7 @@ def _estimated_reciprocal(builder: ir.IRBuilder, value: ir.Value) -> ir.Value | 
     return parts[0]
 
 
-# --- the choice between the two, by the type of `lanes` -------------------------------------------
+# --- from LLVM code to a function of kernels -----------------------------------------------------
 
 
 def register_code(

@@ -70,7 +70,7 @@ POOL_SHARE = 0.5
 """Negatives of a step for each negative that the average window stands for in it,"""
 SMALLEST_POOL, LARGEST_POOL = 8, 16
 """within these bounds."""
-LARGEST_STEP = 64.0
+MOST_NEGATIVES_A_STEP = 64.0
 """Negatives that the average window may stand for in one step."""
 LARGEST_DRIFT = 8.0
 """How far steps on one word may add up, in steps of a full pair, at scores that do not see them."""
@@ -153,14 +153,14 @@ def parts_of(mean_negatives: float) -> int:
     A window moves its center vector against the mean of what it counts as negatives: m K of them on
     average. In one step, at scores that do not see it, that overshoots if they are too many.
     """
-    return max(1, math.ceil(mean_negatives / LARGEST_STEP))
+    return max(1, math.ceil(mean_negatives / MOST_NEGATIVES_A_STEP))
 
 
 def pool_size(mean_negatives: float) -> int:
     """Choose K', the negatives of a step.
 
     It grows with m K, the negatives that the average window stands for in a step: the weight
-    m K / K' of one is that of two outside words, and at most `LARGEST_STEP` / `LARGEST_POOL`.
+    m K / K' of one is that of two outside words, and at most `MOST_NEGATIVES_A_STEP` / `LARGEST_POOL`.
     """
     wanted = min(max(SMALLEST_POOL, POOL_SHARE * mean_negatives), LARGEST_POOL)
     return math.ceil(wanted / ROWS_MULTIPLE) * ROWS_MULTIPLE

@@ -16,9 +16,9 @@ from nw2v.kernels.crew import members_of
 from nw2v.kernels.negative_sampling import (
     BATCH,
     LARGEST_DRIFT,
-    LARGEST_STEP,
     MOST_ALIKE,
     MOST_AT_ONCE,
+    MOST_NEGATIVES_A_STEP,
     Negatives,
     batch_size,
     batches_at_once,
@@ -247,7 +247,7 @@ def test_the_expectation_holds_for_windows_taken_in_parts():
 def test_the_pool_grows_with_the_negatives_of_a_step():
     for mean in (3, 30, 120, 320, 10**6):
         parts = parts_of(mean)
-        assert mean / parts <= LARGEST_STEP < mean / (parts - 1) if parts > 1 else mean
+        assert mean / parts <= MOST_NEGATIVES_A_STEP < mean / (parts - 1) if parts > 1 else mean
         # On average a negative weighs no more than four outside words, even for wide windows.
         assert mean / parts / pool_size(mean / parts) <= 4
     sizes = [pool_size(n) for n in (3, 30, 64)]
