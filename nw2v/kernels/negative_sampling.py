@@ -160,7 +160,8 @@ def pool_size(mean_negatives: float) -> int:
     """Choose K', the negatives of a step.
 
     It grows with m K, the negatives that the average window stands for in a step: the weight
-    m K / K' of one is that of two outside words, and at most `MOST_NEGATIVES_A_STEP` / `LARGEST_POOL`.
+    m K / K' of one, on average, is that of two outside words, and at most
+    `MOST_NEGATIVES_A_STEP` / `LARGEST_POOL` where K is not larger than the first.
     """
     wanted = min(max(SMALLEST_POOL, POOL_SHARE * mean_negatives), LARGEST_POOL)
     return math.ceil(wanted / ROWS_MULTIPLE) * ROWS_MULTIPLE
