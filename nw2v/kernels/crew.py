@@ -18,6 +18,8 @@ from nw2v.jit.compile import kernel
 
 PATIENCE = 20_000
 """How often a thread looks for work before it gives way."""
+DONE, NONE = -1, -2
+"""In place of a phase: all is done, or nothing can be taken at present."""
 
 # A claim is the number of a phase and, below it, how many of its items have been taken. The number
 # begins again at 0 before it runs into the sign.
@@ -82,14 +84,8 @@ def finish(crew):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def is_finished(crew):  # type: ignore[no-untyped-def]
-    """Tell whether all is done."""
-    return observe(crew.state, _FINISHED) != 0
-
-
-@kernel
 def take(crew, member):  # type: ignore[no-untyped-def]
-    """Take an item: the number of its phase and its own, or -1 where there is none.
+    """Take an item: the number of its phase and its own; `NONE` or `DONE` where there is none.
 
     Items are shared out among the members in stretches, so that each finds the memory they touch in
     its own cache again; who has done its own takes those of others.
@@ -109,10 +105,20 @@ def take(crew, member):  # type: ignore[no-untyped-def]
                 return phase, last - 1 - taken if crew.backwards[kind] else first + taken
             # The phase may have gone on meanwhile: what counts is what this returns.
             claim = fetch_and_add(crew.claims, owner * NUMBERS_A_LINE, 1)
-    return -1, -1
+    return DONE if observe(crew.state, _FINISHED) else NONE, 0
 
 
 @kernel
 def complete(crew, phase):  # type: ignore[no-untyped-def]
     """Tell that an item is done; whether it was the last of its phase."""
     return fetch_and_add(crew.state, _COMPLETE, 1) == crew.items[phase % len(crew.items)] - 1
+
+
+@kernel
+def wait_for_item(crew, member):  # type: ignore[no-untyped-def]
+    """Take an item as `take` does, but look for one again and again for a while."""
+    for _ in range(PATIENCE):
+        phase, item = take(crew, member)
+        if phase != NONE:
+            return phase, item
+    return NONE, 0

@@ -38,15 +38,14 @@ from nw2v.jit.softmax_rows import (
     window_exponentials,
 )
 from nw2v.kernels.crew import (
-    PATIENCE,
+    DONE,
     Crew,
     begin,
     complete,
     crew_for,
     finish,
-    is_finished,
     open_phase,
-    take,
+    wait_for_item,
 )
 from nw2v.kernels.stream import Windows, draw_centers, windows_for
 
@@ -333,15 +332,10 @@ def work(lanes, centers, outsides, team, member):  # type: ignore[no-untyped-def
         Whether the piece is done. If not, other threads are at the last items of a phase (or, for a
         thread that has not begun the piece, there may be none): call again soon.
     """
-    idle = 0
-    while idle < PATIENCE:
-        phase, item = take(team.crew, member)
-        if item < 0:
-            if is_finished(team.crew):
-                return True
-            idle += 1
-            continue
-        idle = 0
+    while True:
+        phase, item = wait_for_item(team.crew, member)
+        if phase < 0:
+            return phase == DONE
         kind = phase % PHASES
         if kind == LOGITS:
             _logits_of_block(lanes, outsides, team, item)
@@ -351,4 +345,3 @@ def work(lanes, centers, outsides, team, member):  # type: ignore[no-untyped-def
             _update_center(centers, team, item)
         if complete(team.crew, phase):
             _close_phase(centers, team, phase)
-    return False

@@ -52,15 +52,14 @@ from nw2v.jit.compile import kernel
 from nw2v.jit.random import random_bits, word64
 from nw2v.jit.registers import aligned_zeros
 from nw2v.kernels.crew import (
-    PATIENCE,
+    DONE,
     Crew,
     begin,
     complete,
     crew_for,
     finish,
-    is_finished,
     open_phase,
-    take,
+    wait_for_item,
 )
 from nw2v.kernels.stream import Windows, draw_windows, windows_for
 
@@ -586,15 +585,11 @@ def work(lanes, centers, outsides, dim, law, negatives, team, member):  # type: 
         Whether the piece is done. If not, other threads are at the last items of a phase (or, for a
         thread that has not begun the piece, there may be none): call again soon.
     """
-    idle, shares = 0, team.crew.items[MAKE]
-    while idle < PATIENCE:
-        phase, item = take(team.crew, member)
-        if item < 0:
-            if is_finished(team.crew):
-                return True
-            idle += 1
-            continue
-        idle = 0
+    shares = team.crew.items[MAKE]
+    while True:
+        phase, item = wait_for_item(team.crew, member)
+        if phase < 0:
+            return phase == DONE
         if phase % 2 == COMPUTE:
             batch = _one_of(team.batches, item)
             if _is_left(batch):
@@ -609,4 +604,3 @@ def work(lanes, centers, outsides, dim, law, negatives, team, member):  # type: 
                     _make_share(lanes, centers, outsides, negatives.pool, batch, item, shares, mine)
         if complete(team.crew, phase):
             _close_phase(team, phase)
-    return False

@@ -11,14 +11,16 @@ import pytest
 from nw2v.jit import COMPILED, kernel
 from nw2v.jit.atomics import fetch_and_add
 from nw2v.kernels.crew import (
+    DONE,
+    NONE,
     begin,
     complete,
     crew_for,
     finish,
-    is_finished,
     members_of,
     open_phase,
     take,
+    wait_for_item,
 )
 
 ROUNDS = 50
@@ -27,15 +29,10 @@ ROUNDS = 50
 @kernel
 def work(crew, member, done, wrong):
     """Count how often each item of each kind is done, and what is done before its phase."""
-    idle = 0
-    while idle < 10_000:
-        phase, item = take(crew, member)
-        if item < 0:
-            if is_finished(crew):
-                return True
-            idle += 1
-            continue
-        idle = 0
+    while True:
+        phase, item = wait_for_item(crew, member)
+        if phase < 0:
+            return phase == DONE
         kind = phase % len(crew.items)
         before = fetch_and_add(done, kind * 100 + item, 1)
         earlier = kind - 1 if kind else len(crew.items) - 1
@@ -47,7 +44,6 @@ def work(crew, member, done, wrong):
                 finish(crew)
             else:
                 open_phase(crew, phase + 1)
-    return False
 
 
 @pytest.mark.parametrize("members", [1, 2, 3] if COMPILED else [1])
@@ -86,4 +82,7 @@ def test_one_thread_does_the_work_of_a_crew_whose_others_never_come():
 def test_items_are_taken_backwards_where_a_phase_says_so():
     crew = crew_for(1, [4], [True])
     begin(crew)
-    assert [take(crew, 0)[1] for _ in range(5)] == [3, 2, 1, 0, -1]
+    assert [take(crew, 0)[1] for _ in range(4)] == [3, 2, 1, 0]
+    assert take(crew, 0)[0] == wait_for_item(crew, 0)[0] == NONE
+    finish(crew)
+    assert take(crew, 0)[0] == wait_for_item(crew, 0)[0] == DONE
