@@ -24,6 +24,7 @@ from systems import Run, RunFailedError, System, bare_mebibytes, run
 from texts import open_corpus, write_text, write_zipf_text, zipf_counts
 
 from nw2v import Corpus, InputError, WordVectors
+from nw2v.cores import available_cores
 from nw2v.evaluation import (
     AnalogySet,
     SimilaritySet,
@@ -32,7 +33,7 @@ from nw2v.evaluation import (
     load_analogies,
     load_similarity,
 )
-from nw2v.training.settings import TrainingSettings, available_cores
+from nw2v.training.settings import TrainingSettings
 
 WARM_UP_WORDS = 5_000
 TRAINING_KEYWORDS = ("epochs", "dim", "window", "negatives", "subsample", "threads")

@@ -25,6 +25,7 @@ from roofline import measure_arithmetic
 from texts import open_corpus
 from training_kernel import TrainingKernel, timed_epoch
 
+from nw2v.cores import available_cores
 from nw2v.corpus import EncodedText
 from nw2v.errors import InputError
 from nw2v.jit import kernel
@@ -33,7 +34,6 @@ from nw2v.jit.batches import BATCH
 from nw2v.jit.random import random_order, stream_key
 from nw2v.jit.registers import aligned_zeros
 from nw2v.kernels.stream import Text, draw_windows, window_law, windows_for
-from nw2v.training.settings import available_cores
 
 CENTERS_A_PIECE = 5_000
 ROUND_TRIPS = 10_000

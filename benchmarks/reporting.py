@@ -14,8 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nw2v.cores import available_cores
 from nw2v.files import write_atomically
-from nw2v.training.settings import available_cores
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -24,10 +24,10 @@ from reporting import RESULTS, command_line, in_words, machine, table, write_res
 from texts import open_corpus
 from training_kernel import PASSES_OVER_A_ROW, TrainingKernel, timed_epoch
 
+from nw2v.cores import available_cores
 from nw2v.errors import InputError
 from nw2v.jit import kernel
 from nw2v.jit.registers import LANES, aligned_zeros
-from nw2v.training.settings import available_cores
 
 ROW_FLOATS = 112
 """A row of 100 dimensions, padded to whole registers of 16: 448 bytes."""

@@ -20,10 +20,11 @@ from reporting import RESULTS, command_line, in_words, machine, table, write_res
 from texts import zipf_counts
 
 from nw2v import InputError
+from nw2v.cores import available_cores
 from nw2v.corpus import EncodedText
 from nw2v.jit import kernel
 from nw2v.training.parameters import Parameters
-from nw2v.training.settings import TrainingSettings, available_cores
+from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream import StreamTrainer
 
 SENTENCE_LENGTH = 20

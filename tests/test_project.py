@@ -21,7 +21,7 @@ PACKAGE = REPOSITORY / "nw2v"
 
 # Data flows downward: a room may import those above it.
 ROOMS = (
-    *("errors", "files", "lazy_names", "jit", "corpus", "losses", "kernels", "vectors"),
+    *("errors", "cores", "files", "lazy_names", "jit", "corpus", "losses", "kernels", "vectors"),
     *("training", "evaluation", "plots", "api", "tracking", "cli", "__main__"),
 )
 DECORATORS = {

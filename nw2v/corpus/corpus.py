@@ -28,7 +28,7 @@ from nw2v.corpus.cache import (
     staging_folder,
 )
 from nw2v.corpus.encoding import ScannedBlock, TextEncoder
-from nw2v.corpus.pipeline import available_threads, in_parallel, read_ahead
+from nw2v.corpus.pipeline import in_parallel, read_ahead, threads_for_text
 from nw2v.corpus.reading import (
     Block,
     ContentDigest,
@@ -467,7 +467,7 @@ def _stored_text(
         def scan(block: Block) -> tuple[ScannedBlock, int]:
             return encoder.scan(block.text), block.bytes_done
 
-        for scanned, bytes_done in in_parallel(scan, blocks, available_threads()):
+        for scanned, bytes_done in in_parallel(scan, blocks, threads_for_text()):
             encoder.add(scanned)
             if progress is not None:
                 progress(bytes_done, size)

@@ -26,6 +26,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from nw2v.cores import available_cores
 from nw2v.corpus import docstring_prose
 
 Progress = Callable[[int, int], None]
@@ -252,8 +253,8 @@ def _sentences_by_file(
     files: Sequence[Path], progress: Progress | None, workers: int | None
 ) -> Iterator[list[str]]:
     if workers is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        workers = min(cores or 1, _MOST_WORKERS) if len(files) >= _FILES_WORTH_WORKERS else 0
+        enough = len(files) >= _FILES_WORTH_WORKERS
+        workers = min(available_cores(), _MOST_WORKERS) if enough else 0
     started = _started_workers(min(workers, len(files)))
     if not started:
         seen: set[str] = set()

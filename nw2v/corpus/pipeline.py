@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections import deque
@@ -10,19 +9,17 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from nw2v.cores import available_cores
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _MOST_THREADS = 16  # beyond, the one thread that reads a file cannot keep up
 
 
-def available_threads() -> int:
+def threads_for_text() -> int:
     """Threads that work on a text: one for each core this process may use, 16 at most."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return min(cores, _MOST_THREADS)
+    return min(available_cores(), _MOST_THREADS)
 
 
 def in_parallel(

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from nw2v.cores import available_cores
 from nw2v.errors import InputError
-from nw2v.training.settings import available_cores
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

@@ -25,17 +25,16 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import overload
 
 from nw2v.jit.registers import (
     FLOAT_BYTES,
-    INLINED,
     INT,
     LANES,
     MOST_SUMS,
     SMALLEST_EXPONENT,
     WORD,
     add_product,
+    also_in_registers,
     constant_register,
     emit_exp,
     emit_log,
@@ -48,7 +47,6 @@ from nw2v.jit.registers import (
     load_splat,
     number,
     plus,
-    register_code,
     register_pointer,
     row_start,
     row_starts,
@@ -548,131 +546,19 @@ def _emit_prefetch_rows(builder: ir.IRBuilder, registers: int, arguments: list[i
             builder.call(function, [address, for_writing, into_all_caches, data])
 
 
-# --- the choice between the two, by the type of `lanes` -------------------------------------------
+# --- both together -------------------------------------------------------------------------------
 
-_gather_rows = register_code(_emit_gather_rows, "aaia", types.void)
-_scatter_rows = register_code(_emit_scatter_rows, "aaiia", types.void)
-_copy_words = register_code(_emit_copy_words, "aiiai", types.void)
-_fill_words = register_code(_emit_fill_words, "aiii", types.void)
-_transpose_batch = register_code(_emit_transpose_batch, "aa", types.void)
-_batch_scores = register_code(_emit_batch_scores, "aaiiaia", types.void)
-_noise_terms = register_code(_emit_noise_terms, "aiaf", types.float32)
-_sum_for_centers = register_code(_emit_sum_for_centers, "aaiaia", types.void)
-_add_from_batch = register_code(_emit_add_from_batch, "aaiiaa", types.void)
-_pair_scores = register_code(_emit_pair_scores, "aaaaia", types.void)
-_add_pair_rows = register_code(_emit_add_pair_rows, "aiaaaii", types.void)
-_logistic_terms = register_code(_emit_logistic_terms, "aifffa", types.float32)
-_prefetch_rows = register_code(_emit_prefetch_rows, "aaii", types.void)
-_add_to_rows = register_code(_emit_add_to_rows, "aaaiaa", types.void)
-
-
-@overload(gather_rows, jit_options=INLINED)
-def _choose_gather_rows(lanes, matrix, rows, count, panel):  # type: ignore[no-untyped-def]
-    def compiled(lanes, matrix, rows, count, panel):  # type: ignore[no-untyped-def]
-        _gather_rows(lanes, matrix, rows, count, panel)
-
-    return compiled if len(lanes) else gather_rows
-
-
-@overload(transpose_batch, jit_options=INLINED)
-def _choose_transpose_batch(lanes, panel, columns):  # type: ignore[no-untyped-def]
-    def compiled(lanes, panel, columns):  # type: ignore[no-untyped-def]
-        _transpose_batch(lanes, panel, columns)
-
-    return compiled if len(lanes) else transpose_batch
-
-
-@overload(batch_scores, jit_options=INLINED)
-def _choose_batch_scores(lanes, matrix, rows, first, last, columns, depth, scores):  # type: ignore[no-untyped-def]
-    def compiled(lanes, matrix, rows, first, last, columns, depth, scores):  # type: ignore[no-untyped-def]
-        _batch_scores(lanes, matrix, rows, first, last, columns, depth, scores)
-
-    return compiled if len(lanes) else batch_scores
-
-
-@overload(noise_terms, jit_options=INLINED)
-def _choose_noise_terms(lanes, scores, count, weights, rate):  # type: ignore[no-untyped-def]
-    def compiled(lanes, scores, count, weights, rate):  # type: ignore[no-untyped-def]
-        return _noise_terms(lanes, scores, count, weights, rate)
-
-    return compiled if len(lanes) else noise_terms
-
-
-@overload(sum_for_centers, jit_options=INLINED)
-def _choose_sum_for_centers(lanes, matrix, rows, count, steps, first, gradients):  # type: ignore[no-untyped-def]
-    def compiled(lanes, matrix, rows, count, steps, first, gradients):  # type: ignore[no-untyped-def]
-        _sum_for_centers(lanes, matrix, rows, count, steps, first, gradients)
-
-    return compiled if len(lanes) else sum_for_centers
-
-
-@overload(add_from_batch, jit_options=INLINED)
-def _choose_add_from_batch(lanes, matrix, rows, first, last, steps, panel):  # type: ignore[no-untyped-def]
-    def compiled(lanes, matrix, rows, first, last, steps, panel):  # type: ignore[no-untyped-def]
-        _add_from_batch(lanes, matrix, rows, first, last, steps, panel)
-
-    return compiled if len(lanes) else add_from_batch
-
-
-@overload(pair_scores, jit_options=INLINED)
-def _choose_pair_scores(lanes, matrix, rows, panel, members, count, scores):  # type: ignore[no-untyped-def]
-    def compiled(lanes, matrix, rows, panel, members, count, scores):  # type: ignore[no-untyped-def]
-        _pair_scores(lanes, matrix, rows, panel, members, count, scores)
-
-    return compiled if len(lanes) else pair_scores
-
-
-@overload(add_pair_rows, jit_options=INLINED)
-def _choose_add_pair_rows(lanes, gradients, member, matrix, rows, steps, first, last):  # type: ignore[no-untyped-def]
-    def compiled(lanes, gradients, member, matrix, rows, steps, first, last):  # type: ignore[no-untyped-def]
-        _add_pair_rows(lanes, gradients, member, matrix, rows, steps, first, last)
-
-    return compiled if len(lanes) else add_pair_rows
-
-
-@overload(add_to_rows, jit_options=INLINED)
-def _choose_add_to_rows(lanes, matrix, rows, steps, count, panel, members):  # type: ignore[no-untyped-def]
-    def compiled(lanes, matrix, rows, steps, count, panel, members):  # type: ignore[no-untyped-def]
-        _add_to_rows(lanes, matrix, rows, steps, count, panel, members)
-
-    return compiled if len(lanes) else add_to_rows
-
-
-@overload(scatter_rows, jit_options=INLINED)
-def _choose_scatter_rows(lanes, matrix, rows, first, last, panel):  # type: ignore[no-untyped-def]
-    def compiled(lanes, matrix, rows, first, last, panel):  # type: ignore[no-untyped-def]
-        _scatter_rows(lanes, matrix, rows, first, last, panel)
-
-    return compiled if len(lanes) else scatter_rows
-
-
-@overload(copy_words, jit_options=INLINED)
-def _choose_copy_words(lanes, words, first, count, target, place):  # type: ignore[no-untyped-def]
-    def compiled(lanes, words, first, count, target, place):  # type: ignore[no-untyped-def]
-        _copy_words(lanes, words, first, count, target, place)
-
-    return compiled if len(lanes) else copy_words
-
-
-@overload(fill_words, jit_options=INLINED)
-def _choose_fill_words(lanes, target, place, count, word):  # type: ignore[no-untyped-def]
-    def compiled(lanes, target, place, count, word):  # type: ignore[no-untyped-def]
-        _fill_words(lanes, target, place, count, word)
-
-    return compiled if len(lanes) else fill_words
-
-
-@overload(logistic_terms, jit_options=INLINED)
-def _choose_logistic_terms(lanes, scores, count, label, weight, rate, steps):  # type: ignore[no-untyped-def]
-    def compiled(lanes, scores, count, label, weight, rate, steps):  # type: ignore[no-untyped-def]
-        return _logistic_terms(lanes, scores, count, label, weight, rate, steps)
-
-    return compiled if len(lanes) else logistic_terms
-
-
-@overload(prefetch_rows, jit_options=INLINED)
-def _choose_prefetch_rows(lanes, matrix, rows, first, last):  # type: ignore[no-untyped-def]
-    def compiled(lanes, matrix, rows, first, last):  # type: ignore[no-untyped-def]
-        _prefetch_rows(lanes, matrix, rows, first, last)
-
-    return compiled if len(lanes) else prefetch_rows
+also_in_registers(gather_rows, _emit_gather_rows, "aaia")
+also_in_registers(scatter_rows, _emit_scatter_rows, "aaiia")
+also_in_registers(copy_words, _emit_copy_words, "aiiai")
+also_in_registers(fill_words, _emit_fill_words, "aiii")
+also_in_registers(transpose_batch, _emit_transpose_batch, "aa")
+also_in_registers(batch_scores, _emit_batch_scores, "aaiiaia")
+also_in_registers(noise_terms, _emit_noise_terms, "aiaf", types.float32)
+also_in_registers(sum_for_centers, _emit_sum_for_centers, "aaiaia")
+also_in_registers(add_from_batch, _emit_add_from_batch, "aaiiaa")
+also_in_registers(pair_scores, _emit_pair_scores, "aaaaia")
+also_in_registers(add_pair_rows, _emit_add_pair_rows, "aiaaaii")
+also_in_registers(logistic_terms, _emit_logistic_terms, "aifffa", types.float32)
+also_in_registers(prefetch_rows, _emit_prefetch_rows, "aaii")
+also_in_registers(add_to_rows, _emit_add_to_rows, "aaaiaa")

@@ -11,6 +11,7 @@ compiled as it stands: the portable path, and the oracle of the other. Without c
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from itertools import pairwise
@@ -20,7 +21,7 @@ import numpy as np
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 
 from nw2v.jit.compile import FAST_MATH, NO_COUNTING
 
@@ -377,19 +378,29 @@ def _estimated_reciprocal(builder: ir.IRBuilder, value: ir.Value) -> ir.Value | 
 # --- from LLVM code to a function of kernels -----------------------------------------------------
 
 
-def register_code(
+def also_in_registers(
+    plain: Callable[..., Any],
     emit: Callable[[ir.IRBuilder, int, list[ir.Value]], ir.Value | None],
     kinds: str,
-    result: Any,
-) -> Callable[..., Any]:
-    """Make what `emit` writes callable from compiled code.
+    result: Any = types.void,
+) -> None:
+    """Let kernels that call a plain function run what `emit` writes, where rows are registers.
 
-    `kinds` tells how each argument after `lanes` reaches `emit`: "a" an array, as the address of
-    its data; "i" an integer, as 64 bits; "f" a float, as 32 bits.
+    Parameters
+    ----------
+    plain : callable
+        Takes `lanes` first.
+    emit : callable
+        Writes LLVM code: given the builder, the registers of a row and the arguments.
+    kinds : str
+        How each argument after `lanes` reaches `emit`: "a" an array, as the address of its data;
+        "i" an integer, as 64 bits; "f" a float, as 32 bits.
+    result : numba type
+        What `emit` returns.
     """
 
     @intrinsic
-    def call(typing_context, lanes, *arguments):  # type: ignore[no-untyped-def]
+    def in_registers(typing_context, lanes, *arguments):  # type: ignore[no-untyped-def]
         def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
             given = []
             for k, (kind, argument) in enumerate(zip(kinds, signature.args[1], strict=True)):
@@ -404,10 +415,18 @@ def register_code(
 
         return result(lanes, types.StarArgTuple(arguments)), generate
 
-    return call
+    # Numba wants the same names of arguments from all three, and makes longer code of `*arguments`.
+    names = ", ".join(inspect.signature(plain).parameters)
+    made: dict[str, Any] = {"in_registers": in_registers, "plain": plain}
+    exec(
+        f"def compiled({names}): return in_registers({names})\n"
+        f"def choose({names}): return compiled if len(lanes) else plain",
+        made,
+    )
+    overload(plain, jit_options=_INLINED)(made["choose"])
 
 
-INLINED: Any = {
+_INLINED: Any = {
     "fastmath": set(FAST_MATH),
     "error_model": "numpy",
     "forceinline": True,

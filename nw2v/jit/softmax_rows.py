@@ -21,17 +21,15 @@ import math
 
 import numpy as np
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import overload
 
 from nw2v.jit.registers import (
     FLOAT_BYTES,
-    INLINED,
     LANES,
     MOST_SUMS,
     SMALLEST_EXPONENT,
     add_product,
+    also_in_registers,
     constant_register,
     emit_exp,
     fused,
@@ -41,7 +39,6 @@ from nw2v.jit.registers import (
     load_splat,
     number,
     plus,
-    register_code,
     register_pointer,
     row_starts,
     store,
@@ -395,68 +392,12 @@ def _emit_step_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Va
                     store(builder, builder.load(total), pointer, LANES * FLOAT_BYTES)
 
 
-# --- the choice between the two, by the type of `lanes` -------------------------------------------
+# --- both together -------------------------------------------------------------------------------
 
-_score_rows = register_code(_emit_score_rows, "aiiaia", types.void)
-_score_columns = register_code(_emit_score_columns, "aiiaiia", types.void)
-_largest_scores = register_code(_emit_largest_scores, "aiiiai", types.void)
-_window_exponentials = register_code(_emit_window_exponentials, "aiiiaai", types.void)
-_scale_scores = register_code(_emit_scale_scores, "aiiiai", types.void)
-_add_gradients = register_code(_emit_add_gradients, "aiiaiai", types.void)
-_step_rows = register_code(_emit_step_rows, "aiiaiia", types.void)
-
-
-@overload(score_rows, jit_options=INLINED)
-def _choose_score_rows(lanes, matrix, first, count, panel, width, scores):  # type: ignore[no-untyped-def]
-    def compiled(lanes, matrix, first, count, panel, width, scores):  # type: ignore[no-untyped-def]
-        _score_rows(lanes, matrix, first, count, panel, width, scores)
-
-    return compiled if len(lanes) else score_rows
-
-
-@overload(score_columns, jit_options=INLINED)
-def _choose_score_columns(lanes, matrix, first, count, columns, depth, width, scores):  # type: ignore[no-untyped-def]
-    def compiled(lanes, matrix, first, count, columns, depth, width, scores):  # type: ignore[no-untyped-def]
-        _score_columns(lanes, matrix, first, count, columns, depth, width, scores)
-
-    return compiled if len(lanes) else score_columns
-
-
-@overload(largest_scores, jit_options=INLINED)
-def _choose_largest_scores(lanes, scores, start, count, period, largest, row):  # type: ignore[no-untyped-def]
-    def compiled(lanes, scores, start, count, period, largest, row):  # type: ignore[no-untyped-def]
-        _largest_scores(lanes, scores, start, count, period, largest, row)
-
-    return compiled if len(lanes) else largest_scores
-
-
-@overload(window_exponentials, jit_options=INLINED)
-def _choose_window_exponentials(lanes, scores, start, count, period, shifts, totals, row):  # type: ignore[no-untyped-def]
-    def compiled(lanes, scores, start, count, period, shifts, totals, row):  # type: ignore[no-untyped-def]
-        _window_exponentials(lanes, scores, start, count, period, shifts, totals, row)
-
-    return compiled if len(lanes) else window_exponentials
-
-
-@overload(scale_scores, jit_options=INLINED)
-def _choose_scale_scores(lanes, scores, start, count, period, factors, row):  # type: ignore[no-untyped-def]
-    def compiled(lanes, scores, start, count, period, factors, row):  # type: ignore[no-untyped-def]
-        _scale_scores(lanes, scores, start, count, period, factors, row)
-
-    return compiled if len(lanes) else scale_scores
-
-
-@overload(add_gradients, jit_options=INLINED)
-def _choose_add_gradients(lanes, matrix, first, count, steps, width, gradients, row):  # type: ignore[no-untyped-def]
-    def compiled(lanes, matrix, first, count, steps, width, gradients, row):  # type: ignore[no-untyped-def]
-        _add_gradients(lanes, matrix, first, count, steps, width, gradients, row)
-
-    return compiled if len(lanes) else add_gradients
-
-
-@overload(step_rows, jit_options=INLINED)
-def _choose_step_rows(lanes, matrix, first, count, steps, width, windows, panel):  # type: ignore[no-untyped-def]
-    def compiled(lanes, matrix, first, count, steps, width, windows, panel):  # type: ignore[no-untyped-def]
-        _step_rows(lanes, matrix, first, count, steps, width, windows, panel)
-
-    return compiled if len(lanes) else step_rows
+also_in_registers(score_rows, _emit_score_rows, "aiiaia")
+also_in_registers(score_columns, _emit_score_columns, "aiiaiia")
+also_in_registers(largest_scores, _emit_largest_scores, "aiiiai")
+also_in_registers(window_exponentials, _emit_window_exponentials, "aiiiaai")
+also_in_registers(scale_scores, _emit_scale_scores, "aiiiai")
+also_in_registers(add_gradients, _emit_add_gradients, "aiiaiai")
+also_in_registers(step_rows, _emit_step_rows, "aiiaiia")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from nw2v.cores import available_cores
 from nw2v.errors import InputError, NotAvailableError
 
 CONFIGURATION_KEYS = {
@@ -163,13 +163,6 @@ class TrainingSettings:
 def mean_outside_words(window: int, shrink: bool) -> int:
     """Give the mean number of outside words of a center that no sentence end cuts off."""
     return window + 1 if shrink else 2 * window
-
-
-def available_cores() -> int:
-    """Count the cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _refuse(name: str, value: Any, expected: str) -> InputError:

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import nw2v
+from nw2v.cores import available_cores
 from nw2v.errors import InputError
 from nw2v.training.settings import (
     CONFIGURATION_KEYS,
     STUDIED_DEFAULTS,
     TrainingSettings,
-    available_cores,
 )
 
 
