@@ -182,35 +182,41 @@ def batches_of(centers, most, alike):
 
 
 def negative_sampling_pass(
-    V, U, sentences, keep_limits, window, shrink, key, negatives, rate, alike=2, at_once=1
+    V, U, sentences, keep_limits, window, shrink, key, negatives, rate, at_once=1
 ):
     """Train in place in float64 at a constant rate; return the sum of losses and the pairs.
 
-    The centers are cut into `at_once` parts, which make their steps at the same time.
+    The centers are cut into `at_once` parts, which make their steps at the same time: fewer, of
+    smaller batches, the more often one word is center.
     """
-    table, pool, K, most, parts = negatives
+    table, pool, K, most, parts, alike, pairs_alike = negatives
     found = windows(sentences, keep_limits, window, shrink, key)
+    centers = [c for c, _ in found]
+    of_words = [sum(len(outside) for k, outside in found if k == c) for c in set(centers)]
+    stable = max(1, int(pairs_alike * len(found) / max(1, *of_words)))
+    at_once = min(at_once, stable, max(2, stable // most))
+    most = min(most, stable // at_once)
     bounds = [len(found) * g // at_once for g in range(at_once + 1)]
     lists = []
     for first, last in itertools.pairwise(bounds):
         place = random_bits(key ^ 0x6E6F697365, first) & len(table) - 1
         steps = []
-        for batch in batches_of([c for c, _ in found[first:last]], most, alike):
+        for batch in batches_of(centers[first:last], most, alike):
             for part in range(parts):
                 words = [table[(place + k) & len(table) - 1] for k in range(pool)]
                 place += pool
                 some = []
                 for c, outside_words in (found[first + i] for i in batch):
                     m = len(outside_words)
-                    some.append((c, outside_words[m * part // parts : m * (part + 1) // parts]))
+                    of_part = outside_words[m * part // parts : m * (part + 1) // parts]
+                    some.append((c, of_part, m * K / (pool * parts)))
                 steps.append((some, words))
         lists.append(steps)
     loss, pairs = 0.0, 0
     for together in itertools.zip_longest(*lists):
         step_V, step_U = np.zeros_like(V), np.zeros_like(U)
         for some, words in filter(None, together):
-            for c, outside_words in some:
-                weight = len(outside_words) * K / pool
+            for c, outside_words, weight in some:
                 targets = [(o, 1, 1) for o in outside_words] + [(w, -1, weight) for w in words]
                 for w, label, weight in targets:
                     s = sigmoid(label * (U[w] @ V[c]))

@@ -12,7 +12,8 @@ so that at fixed parameters the expected gradient is that of K negatives of its 
 parameters from before it, and share one set of negatives, which is drawn anew for every step. That
 turns the work on negatives, most of all there is, into small matrix products. Where windows are
 wide or negatives many, a batch makes several steps, each for a part of the pairs of every window:
-one step for all of them would overshoot.
+one step for all of them would overshoot. So would steps on a word that the text names again and
+again: there batches are smaller.
 
 Two ways to use more threads: each takes pieces of its own and changes the vectors without locks
 (`negative_sampling_pass`); or all work on one piece, a batch each, and only when all batches are
@@ -73,6 +74,8 @@ MOST_NEGATIVES_A_STEP = 64.0
 """Negatives that the average window may stand for in one step."""
 LARGEST_DRIFT = 8.0
 """How far steps on one word may add up, in steps of a full pair, at scores that do not see them."""
+LARGEST_LOCAL_DRIFT = 4.0
+"""The same where a piece of text names one word again and again: its words all pull together."""
 MOST_ALIKE = 2
 """Windows of one center word that a batch may have."""
 MOST_AT_ONCE = 8
@@ -81,14 +84,14 @@ MOST_AT_ONCE = 8
 OUTSIDES_ASKED, CENTERS_ASKED = 4, 2
 """Rows of U and V that are asked for at once, ahead of the batch that needs them."""
 
-# Places in `Batch.state`: the first center of the batch, of the next one, and the end of all; which
-# part of their pairs is next; where in the noise table the next negatives stand; how many centers
-# and pairs the step has, and pairs all steps so far; how many rows of each matrix the next step
-# needs, and how many of them have been asked for.
+# Places in `Batch.state`: the first center of the batch, of the next one, and the end of all; how
+# many centers a batch may have; which part of their pairs is next; where in the noise table the
+# next negatives stand; how many centers and pairs the step has, and pairs all steps so far; how
+# many rows of each matrix the next step needs, and how many of them have been asked for.
 (
-    _FIRST, _NEXT, _END, _PART, _NOISE_PLACE, _COUNT, _PAIRS, _ALL_PAIRS,
+    _FIRST, _NEXT, _END, _WINDOWS, _PART, _NOISE_PLACE, _COUNT, _PAIRS, _ALL_PAIRS,
     _OUTSIDES, _CENTERS, _OUTSIDES_DONE, _CENTERS_DONE,
-) = range(12)  # fmt: skip
+) = range(13)  # fmt: skip
 _STATE_SIZE = 16
 # Places in `Batch.amounts`: the loss so far, the learning rate of center 0, and how it rises.
 _LOSS, _FIRST_RATE, _SLOPE = range(3)
@@ -105,6 +108,8 @@ class Negatives(NamedTuple):
     per_pair: float  # K, negatives a pair that they stand for
     windows: int  # of a batch, at most BATCH
     parts: int  # steps of a batch, each for so large a part of the pairs of every window
+    alike: int  # windows of one center word that a batch may have
+    pairs_alike: float  # pairs of one center word, on average, that may be computed at once
 
 
 class Batch(NamedTuple):
@@ -134,6 +139,7 @@ class Workspace(NamedTuple):
     """Scratch memory of one thread that takes pieces of its own."""
 
     windows: Windows
+    tally: np.ndarray  # (V,) int32: zero
     batch: Batch
 
 
@@ -141,6 +147,7 @@ class Team(NamedTuple):
     """What the threads that work on one piece share."""
 
     windows: Windows
+    tally: np.ndarray  # (V,) int32: zero
     crew: Crew
     batches: Batch  # computed at once
     mine: Batch  # for each share of the rows: the steps that concern them
@@ -197,6 +204,18 @@ def batches_at_once(push: float) -> int:
     return max(2, int(min(MOST_AT_ONCE, LARGEST_DRIFT / (push * BATCH))))
 
 
+def windows_alike(push: float) -> int:
+    """Choose how many windows of one center word a batch may have: 1 or `MOST_ALIKE`.
+
+    Parameters
+    ----------
+    push : float
+        How far a step of a window pushes its center vector, on average: the learning rate times the
+        pairs and the negatives that they stand for.
+    """
+    return max(1, int(min(MOST_ALIKE, LARGEST_DRIFT / push)))
+
+
 def batch_for(window: int, pool: int, length: int) -> Batch:
     """Allocate room for a batch."""
     pairs = 2 * window * (BATCH + 1) + 2 * COPIED
@@ -234,16 +253,23 @@ def batches_for(number: int, window: int, pool: int, length: int) -> Batch:
     )
 
 
-def workspace_for(tokens: int, window: int, pool: int, length: int) -> Workspace:
+def workspace_for(tokens: int, vocabulary: int, window: int, pool: int, length: int) -> Workspace:
     """Allocate scratch memory for pieces of at most `tokens` tokens, rows of `length` floats."""
-    return Workspace(windows_for(tokens + window + COPIED), batch_for(window, pool, length))
+    return Workspace(
+        windows_for(tokens + window + COPIED),
+        np.zeros(vocabulary, dtype=np.int32),
+        batch_for(window, pool, length),
+    )
 
 
-def team_for(window: int, pool: int, length: int, *, threads: int, at_once: int) -> Team:
+def team_for(
+    vocabulary: int, window: int, pool: int, length: int, *, threads: int, at_once: int
+) -> Team:
     """Allocate what threads that work together need, without room for windows (see `with_room`)."""
     members = min(threads, at_once)
     return Team(
         windows=windows_for(0),
+        tally=np.zeros(vocabulary, dtype=np.int32),
         crew=crew_for(members, [at_once, members], [False, False]),
         batches=batches_for(at_once, window, pool, length),
         mine=batches_for(members, window, pool, length),
@@ -267,10 +293,28 @@ def result(team: Team) -> tuple[float, int]:
 
 
 @kernel
-def _begin_part(text, negatives, piece, kept, first, last, batch):  # type: ignore[no-untyped-def]
-    """Let the next batch begin with center number `first` of a piece, the last end with `last`."""
+def _windows_at_once(windows, kept, negatives, tally):  # type: ignore[no-untyped-def]
+    """How many windows of a piece may be computed at once, for the word that has most pairs."""
+    words, first, last = windows
+    most = 1
+    for i in range(kept):
+        pairs = tally[words[i]] + last[i] - first[i] - 1
+        tally[words[i]] = pairs
+        most = max(most, pairs)
+    for i in range(kept):
+        tally[words[i]] = 0
+    return max(1, np.int64(negatives.pairs_alike * kept / most))
+
+
+@kernel
+def _begin_part(text, negatives, piece, kept, first, last, windows, batch):  # type: ignore[no-untyped-def]
+    """Let the next batch begin with center number `first` of a piece, the last end with `last`.
+
+    A batch has at most `windows` windows.
+    """
     state = batch.state
     state[_NEXT], state[_END], state[_PART] = first, last, 0
+    state[_WINDOWS] = min(negatives.windows, windows)
     # Each part reads the noise table from a place of its own.
     start = text.offsets[piece.first_sentence] + first
     mask = word64(len(negatives.table) - 1)
@@ -282,16 +326,16 @@ def _begin_part(text, negatives, piece, kept, first, last, batch):  # type: igno
 
 
 @kernel
-def _end_of_batch(words, first, last):  # type: ignore[no-untyped-def]
+def _end_of_batch(words, first, last, most_alike):  # type: ignore[no-untyped-def]
     """Where the batch that begins with a center ends: before one word is center too often.
 
     None of a word's windows sees how the others of the batch move its vector.
     """
-    for i in range(first + MOST_ALIKE, last):
+    for i in range(first + most_alike, last):
         alike = 0
         for k in range(first, i):
             alike += words[k] == words[i]
-        if alike >= MOST_ALIKE:
+        if alike >= most_alike:
             return i
     return last
 
@@ -308,13 +352,14 @@ def _draw_negatives(negatives, place, words):  # type: ignore[no-untyped-def]
 def _list_pairs(lanes, windows, window, negatives, batch):  # type: ignore[no-untyped-def]
     """List the centers of a batch, and a part of their pairs.
 
+    Each part has an equal share of the negatives, however the pairs can be shared out.
     As many words are copied as a part may have, whatever it has: what was copied too much is
     overwritten by the next, and the CPU foresees the end of loops of one length.
     """
     words, first, last = windows
     state = batch.state
     part, parts = state[_PART], negatives.parts
-    share, room = negatives.per_pair / negatives.pool, 2 * window // parts + 1
+    share, room = negatives.per_pair / (negatives.pool * parts), 2 * window // parts + 1
     one_side = min(window, room)
     pairs = 0
     for b in range(state[_COUNT]):
@@ -328,7 +373,7 @@ def _list_pairs(lanes, windows, window, negatives, batch):  # type: ignore[no-un
         split = min(max(low, before), high)
         batch.centers[b] = words[i]
         batch.first_pair[b] = pairs
-        batch.weights[b] = np.float32((high - low) * share)
+        batch.weights[b] = np.float32(of_window * share)
         copy_words(lanes, words, first[i] + low, one_side, batch.outside_words, pairs)
         place = pairs + split - low
         copy_words(lanes, words, first[i] + 1 + split, one_side, batch.outside_words, place)
@@ -348,14 +393,15 @@ def _next_step(lanes, windows, law, negatives, batch):  # type: ignore[no-untype
     if state[_PART] == 0:
         first, end = state[_NEXT], state[_END]
         state[_FIRST] = first
-        state[_NEXT] = _end_of_batch(words, first, min(first + negatives.windows, end))
+        last = min(first + state[_WINDOWS], end)
+        state[_NEXT] = _end_of_batch(words, first, last, negatives.alike)
         state[_COUNT] = state[_NEXT] - first
     _list_pairs(lanes, windows, law.window, negatives, batch)
     state[_PART] = state[_PART] + 1 if state[_PART] + 1 < negatives.parts else 0
     _draw_negatives(negatives, state[_NOISE_PLACE], batch.negatives)
     state[_NOISE_PLACE] += negatives.pool
     _draw_negatives(negatives, state[_NOISE_PLACE], batch.soon_outsides)
-    soon = min(negatives.windows, state[_END] - state[_NEXT])
+    soon = min(state[_WINDOWS], state[_END] - state[_NEXT])
     copy_words(lanes, words, state[_NEXT], soon, batch.soon_centers, 0)
     # Of the outside words, those that come into reach are new.
     reach = state[_NEXT] + law.window
@@ -457,9 +503,10 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
     kept : int
         Center words.
     """
-    windows, batch = workspace
+    windows, tally, batch = workspace
     kept = draw_windows(text, law, piece.key, piece.first_sentence, piece.last_sentence, windows)
-    _begin_part(text, negatives, piece, kept, 0, kept, batch)
+    at_once = _windows_at_once(windows, kept, negatives, tally)
+    _begin_part(text, negatives, piece, kept, 0, kept, at_once, batch)
     while _is_left(batch):
         _compute_step(lanes, centers, outsides, dim, windows, law, negatives, batch)
         _make_step(lanes, centers, outsides, negatives.pool, batch)
@@ -504,9 +551,13 @@ def begin_piece(text, law, negatives, piece, team):  # type: ignore[no-untyped-d
         text, law, piece.key, piece.first_sentence, piece.last_sentence, team.windows
     )
     batches = team.crew.items[COMPUTE]
+    at_once = _windows_at_once(team.windows, kept, negatives, team.tally)
+    # If they may not be so many, some batches have nothing to do: small ones cost more time.
+    used = min(batches, at_once, max(2, at_once // negatives.windows))
     for g in range(batches):
-        first, last = kept * g // batches, kept * (g + 1) // batches
-        _begin_part(text, negatives, piece, kept, first, last, _one_of(team.batches, g))
+        first, last = kept * min(g, used) // used, kept * min(g + 1, used) // used
+        batch = _one_of(team.batches, g)
+        _begin_part(text, negatives, piece, kept, first, last, at_once // used, batch)
     if kept:
         begin(team.crew)
     else:

@@ -51,29 +51,35 @@ class NegativeSamplingPass:
         outside_words = mean_outside_words(settings.window, law.shrink)
         parts = negative_sampling.parts_of(settings.negatives * outside_words)
         pool = negative_sampling.pool_size(settings.negatives * outside_words / parts)
+        # How far a step goes for each pair, which is one outside word and K negatives, and how much
+        # of it concerns one word at the most: the center, or the most frequent negative.
+        pair_push = settings.learning_rate * (1 + settings.negatives) / parts
+        window_push = outside_words * pair_push
         kept = counts * keep_probabilities(counts, settings.subsample)
-        # Of the pairs of a window, K for each outside word and itself, the most that one word has
-        # part in: as a negative, or as the center.
-        as_negative = settings.negatives * float(probabilities.max())
-        as_center = (1 + settings.negatives) * float(kept.max() / kept.sum())
-        push = settings.learning_rate * outside_words / parts * max(as_negative, as_center)
-        at_once = threads
+        as_center = float(kept.max() / kept.sum())
+        as_negative = float(probabilities.max()) * settings.negatives / (1 + settings.negatives)
+        push = window_push * max(as_center, as_negative)
+        # Of all threads, two may well be at work on pieces that name the same words.
+        at_once, alike_at_once = threads, min(threads, 2)
         if settings.deterministic:
-            at_once = negative_sampling.batches_at_once(push)
+            at_once, alike_at_once = negative_sampling.batches_at_once(push), 1
         self._negatives = negative_sampling.Negatives(
             table=noise_table(entries, settings.seed),
             pool=pool,
             per_pair=float(settings.negatives),
             windows=negative_sampling.batch_size(push, at_once),
             parts=parts,
+            alike=negative_sampling.windows_alike(window_push),
+            pairs_alike=negative_sampling.LARGEST_LOCAL_DRIFT / (pair_push * alike_at_once),
         )
         self.initial_loss = (1 + settings.negatives) * math.log(2)
         self.threads = threads
         self._parameters, self._text, self._law = parameters, text, law
         self._team: negative_sampling.Team | None = None
         if settings.deterministic:
+            vocabulary, length = parameters.centers.shape
             self._team = negative_sampling.team_for(
-                settings.window, pool, parameters.centers.shape[1], threads=threads, at_once=at_once
+                vocabulary, settings.window, pool, length, threads=threads, at_once=at_once
             )
             self.threads = 1
             members = members_of(self._team.crew) if COMPILED else 1
@@ -84,9 +90,9 @@ class NegativeSamplingPass:
         if self._team is not None:
             self._team = negative_sampling.with_room(self._team, tokens, self._law.window)
             return self._team
-        length = self._parameters.centers.shape[1]
+        vocabulary, length = self._parameters.centers.shape
         return negative_sampling.workspace_for(
-            tokens, self._law.window, self._negatives.pool, length
+            tokens, vocabulary, self._law.window, self._negatives.pool, length
         )
 
     def run(self, piece: Piece, workspace: Any) -> tuple[float, int, int]:
