@@ -209,6 +209,7 @@ def _train(settings: Mapping[str, Any]) -> float | None:
 
 def _train_told(settings: Mapping[str, Any], notice: CompilationNotice) -> float | None:
     import nw2v
+    from nw2v.training.compile_ahead import compile_ahead
     from nw2v.training.progress import ProgressBar
 
     folder = Path(HydraConfig.get().runtime.output_dir)
@@ -217,6 +218,10 @@ def _train_told(settings: Mapping[str, Any], notice: CompilationNotice) -> float
     with _tracking(settings, folder) as tracker:
         if tracker is not None:
             tracker.start_connecting()
+        keywords = train_keywords(settings)
+        if settings["loss.name"] == "negative_sampling":
+            keywords["batch_windows"] = None
+        compile_ahead(keywords)
         corpus = open_corpus(settings)
         told = [*_notes(settings), *corpus.hints]
         _tell(told)
@@ -225,9 +230,6 @@ def _train_told(settings: Mapping[str, Any], notice: CompilationNotice) -> float
             vectors = model.word_vectors(settings["evaluation.vectors"])
             return score(vectors, sets, settings["trainer.threads"]).metrics()
 
-        keywords = train_keywords(settings)
-        if settings["loss.name"] == "negative_sampling":
-            keywords["batch_windows"] = None
         try:
             model = nw2v.train(
                 corpus,

@@ -30,6 +30,7 @@ import llvmlite
 import numba
 from numba.core import config
 from numba.core.caching import FunctionCache
+from numba.core.event import trigger_event
 from numba.core.serialize import dumps
 
 from nw2v.files import try_to_lock
@@ -70,6 +71,10 @@ class KernelCache(FunctionCache):
         sources = (self._impl.locator.get_source_stamp(), _package_stamp())
         self._files = CodeFiles(Path(self._cache_path), self._impl.filename_base, sources)
         self._cache_file: Any = self._files
+
+    def is_empty(self) -> bool:
+        """Whether no code of the function is kept, as its sources are now."""
+        return not self._files.exist()
 
     def _load_overload(self, signature: Any, target: Any) -> Any:
         if not self._enabled:
@@ -131,6 +136,11 @@ class CodeFiles:
         # Names of functions among the types may hold addresses, which differ with each process.
         name = _short_digest(re.sub(r" at 0x[0-9a-f]+", "", repr((key, _compiler()))))
         return self._folder / f"{self._base}.{self._edition}.{name}.nbc"
+
+    def exist(self) -> bool:
+        """Whether there is a file for any key."""
+        pattern = f"{glob.escape(f'{self._base}.{self._edition}')}.*.nbc"
+        return any(True for _ in self._folder.glob(pattern))
 
     def load(self, key: tuple[Any, ...]) -> Any:
         """Return what was saved under a key, None if nothing is there or it is damaged."""
@@ -211,17 +221,26 @@ class CodeFiles:
         path = self._lock_path(key)
         if path.name in self._claims:
             return False
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-            except OSError:
-                return False
-            if try_to_lock(descriptor):
-                self._claims[path.name] = descriptor
-                return True
+        claimed = self._claim_now(path)
+        if claimed is not None:
+            return claimed
+        with trigger_event("numba:compile"):  # for those who wait it is as if this one compiled
+            deadline = time.monotonic() + _PATIENCE_SECONDS
+            while time.monotonic() < deadline and claimed is None:
+                time.sleep(_POLL_SECONDS)
+                claimed = self._claim_now(path)
+        return claimed is not False
+
+    def _claim_now(self, path: Path) -> bool | None:
+        """Lock a file: whether that was done, None if another process has it."""
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError:
+            return False
+        if not try_to_lock(descriptor):
             os.close(descriptor)
-            time.sleep(_POLL_SECONDS)
+            return None
+        self._claims[path.name] = descriptor
         return True
 
     def release(self, key: tuple[Any, ...]) -> None:

@@ -57,6 +57,12 @@ def _cached(dispatcher: Any) -> Any:
     return dispatcher
 
 
+def is_kept(function: Any) -> bool:
+    """Whether files have code of a compiled function, for any types; or nothing can be kept."""
+    cache: Any = getattr(function, "_cache", None)
+    return not hasattr(cache, "is_empty") or not cache.is_empty()
+
+
 class _Compilations(Listener):
     """Passes on when the outermost of nested compilations begins and ends."""
 

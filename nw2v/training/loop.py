@@ -109,6 +109,8 @@ def fit(
     # Those that have been told of the start, and not yet of the end.
     told: list[Callback] = []
     try:
+        # Before the trainer is prepared: another process may be compiling for it.
+        metrics = evaluate() if evaluate else {}
         trainer.prepare()
         estimate = trainer.estimated_seconds()
         known = dict(facts) if estimate is None else {**facts, "estimated_seconds": estimate}
@@ -119,8 +121,9 @@ def fit(
         for epoch in range(trainer.epochs + 1):
             if epoch:
                 trainer.run_epoch(epoch - 1, run.advance)
+                metrics = evaluate() if evaluate else {}
             run.epoch = epoch
-            report = run.report(evaluate() if evaluate else {})
+            report = run.report(metrics)
             for callback in callbacks:
                 callback.epoch(report)
         for callback in callbacks:

@@ -1,0 +1,66 @@
+"""Compile the kernels of a training in a process of its own, while the text is being read.
+
+    python -m nw2v.training.compile_ahead SETTINGS
+
+Numba compiles in one thread at a time. On a fresh installation reading the text and training both
+need code that is not there yet: half of the time is saved where one process compiles for the first
+and another for the second. The code comes by way of the cache, in which a process waits for what
+another one is compiling.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from nw2v.corpus import EncodedText
+from nw2v.jit.compile import is_kept
+from nw2v.kernels import naive_softmax, negative_sampling
+from nw2v.training.parameters import Parameters
+from nw2v.training.settings import TrainingSettings
+from nw2v.training.stream import StreamTrainer
+
+
+def compile_ahead(settings: Mapping[str, Any]) -> None:
+    """Begin to compile for a training, if the cache has no such code: after an installation.
+
+    Parameters
+    ----------
+    settings : mapping
+        Keywords of `nw2v.train`; those that are no settings of a trainer do not count.
+    """
+    negatives = negative_sampling
+    kernels = (naive_softmax.work, negatives.work, negatives.negative_sampling_pass)
+    if any(is_kept(kernel) for kernel in kernels):
+        return
+    command = [sys.executable, "-m", __name__, json.dumps(dict(settings))]
+    # Without it, training compiles for itself.
+    with suppress(OSError):
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+
+def compile_for(settings: Mapping[str, Any]) -> None:
+    """Compile what a training with such settings runs, for a text of two words."""
+    tokens, offsets = np.zeros(2, dtype=np.int32), np.array([0, 2])
+    for array in (tokens, offsets):
+        array.flags.writeable = False  # as texts are, which code is compiled for
+    counts = np.array([2])
+    resolved = TrainingSettings(**settings).resolved(counts)
+    parameters = Parameters(1, resolved.dim, seed=1, initial_scale=1.0)
+    StreamTrainer(EncodedText(tokens, offsets), counts, parameters, resolved).prepare()
+
+
+if __name__ == "__main__":
+    compile_for(json.loads(sys.argv[1]))
