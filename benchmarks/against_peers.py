@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from reporting import RESULTS, command_line, in_words, machine, table, write_results
+from reporting import RESULTS, command_line, in_words, machine, markdown, table, write_results
 from systems import Run, RunFailedError, System, bare_mebibytes, run
 from texts import open_corpus, write_text, write_zipf_text, zipf_counts
 
@@ -231,8 +231,6 @@ def report(record: dict[str, Any]) -> str:
     text, rounds, setting = record["text"], len({run["seed"] for run in runs}), record["setting"]
     matrices = 2 * 4 * text["vocabulary_size"] * setting["dim"] / MEBIBYTE
     parts = [
-        f"# nw2v against its peers: {text['name']}",
-        f"```\n{record['command']}\n```",
         f"Text: {text['name']}, {text['tokens']:,} words in {text['sentences']:,} sentences; "
         f"{text['vocabulary_size']:,} words in the vocabulary, which stand for "
         f"{text['vocabulary_tokens']:,} of them.  \nAll: {in_words(setting)}.  "
@@ -277,7 +275,7 @@ def report(record: dict[str, Any]) -> str:
         "## Every run, in the order of the sitting",
         table(["system", "seed", "training s", "whole s", *names], single),
     ]
-    return "\n\n".join(parts) + "\n"
+    return markdown(f"nw2v against its peers: {text['name']}", record, *parts)
 
 
 def figure(record: dict[str, Any]) -> Any:
@@ -462,9 +460,9 @@ def grid_report(record: dict[str, Any]) -> str:
         setting.pop(name)
     slowest = record["cells"][int(np.argmin(ratios))]
     verdict = "holds" if min(ratios) >= CLAIMED_EVERYWHERE else "does not hold"
-    parts = [
-        f"# nw2v against its peers over a grid: {text['name']}",
-        f"```\n{record['command']}\n```",
+    return markdown(
+        f"nw2v against its peers over a grid: {text['name']}",
+        record,
         f"Text: {text['name']}, {text['tokens']:,} words; {text['vocabulary_size']:,} words "
         f"in the vocabulary.  \nAll: {in_words(setting)}.  "
         f"\nMachine: {in_words(record['machine'])}.",
@@ -480,8 +478,7 @@ def grid_report(record: dict[str, Any]) -> str:
             ],
             rows,
         ),
-    ]
-    return "\n\n".join(parts) + "\n"
+    )
 
 
 # --- the command --------------------------------------------------------------------------------

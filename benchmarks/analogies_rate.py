@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from reporting import RESULTS, command_line, in_words, machine, table, write_results
+from reporting import command_line, in_words, machine, markdown, run_benchmark, table
 
 from nw2v import InputError, WordVectors
 from nw2v.evaluation import AnalogyScores, AnalogySet, evaluate_analogies, load_analogies
@@ -144,6 +143,8 @@ def to_gensim(vectors: WordVectors) -> KeyedVectors:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Time both on the same questions, in turn."""
+    if arguments.rounds < 1 or arguments.pairs < 2:
+        raise InputError("--rounds must be 1 or more, --pairs 2 or more")
     if arguments.model is None:
         vectors = random_vectors(arguments.words, arguments.dim)
     else:
@@ -224,17 +225,16 @@ def report(record: dict[str, Any]) -> str:
     if record["gensim_questions"] < record["questions"]:
         scaled = " gensim got the first questions of each section alone; times are per question."
     rounds = len(record["nw2v_seconds"])
-    parts = [
-        "# Analogies: nw2v beside gensim",
-        f"```\n{record['command']}\n```",
+    return markdown(
+        "Analogies: nw2v beside gensim",
+        record,
         f"Machine: {in_words(record['machine'])}.  \n{record['words']:,} words of "
         f"{record['dim']} dimensions.",
         table(["system", "questions", "seconds", "questions/s"], rows),
         f"Medians of {rounds} rounds in turn; {record['times_as_fast']:.1f} times as fast.{scaled} "
         f"Of the {record['gensim_questions']:,} questions that both got, both systems give {same} "
         f"(accuracy {100 * record['accuracy']:.2f} %, coverage {100 * record['coverage']:.1f} %).",
-    ]
-    return "\n\n".join(parts) + "\n"
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -256,20 +256,6 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    arguments = parser().parse_args(words)
-    try:
-        if arguments.rounds < 1 or arguments.pairs < 2:
-            raise InputError("--rounds must be 1 or more, --pairs 2 or more")
-        record = measure(arguments)
-    except InputError as error:
-        print(f"analogies_rate: error: {error}", file=sys.stderr)
-        return 2
-    text = report(record)
-    written = write_results(arguments.out or RESULTS / "analogies_rate", record, text)
-    print(f"{text}\nWritten to {', '.join(map(str, written))}")
-    return 1 if record["different"] else 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    found = run_benchmark("analogies_rate", parser(), measure, report)
+    raise SystemExit(1 if found["different"] else 0)

@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import threading
 import time
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from reporting import RESULTS, command_line, in_words, machine, table, write_results
+from reporting import command_line, in_words, machine, markdown, run_benchmark, table
 from roofline import measure_arithmetic
 from texts import open_corpus
 from training_kernel import TrainingKernel, timed_epoch
@@ -235,6 +233,8 @@ def beginning_of(text: EncodedText, words: int) -> EncodedText:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure this machine's threads, the price of a row, and simulate more threads."""
+    if arguments.rounds < 1 or min(arguments.simulated_threads) < 1:
+        raise InputError("--rounds and --simulated-threads must be 1 or more")
     corpus = open_corpus(arguments.corpus, arguments.min_count)
     split = corpus.split(0.0, 0)
     text = beginning_of(split.training, arguments.words)
@@ -321,9 +321,9 @@ def report(record: dict[str, Any]) -> str:
             f"after {1e9 * record['row_seconds']:.0f} ns more. A center takes one thread "
             f"{1e9 * record['center_seconds']:.0f} ns."
         )
-    parts = [
-        f"# Hot rows: {text['name']}",
-        f"```\n{record['command']}\n```",
+    return markdown(
+        f"Hot rows: {text['name']}",
+        record,
         f"Machine: {in_words(record['machine'])}.  \nText: {text['name']}, {text['tokens']:,} "
         f"words, {text['vocabulary']:,} in the vocabulary; {in_words(record['setting'])}.",
         f"## 1 thread and {cores}, in turn",
@@ -346,8 +346,7 @@ def report(record: dict[str, Any]) -> str:
         "last two columns suppose that a thread waits for each row it takes and that nothing else "
         "slows it down: an upper bound of the harm, for cores overlap such waits, and prefetching "
         "hides some; other cores, caches and sockets than these have other prices.",
-    ]
-    return "\n\n".join(parts) + "\n"
+    )
 
 
 def figure(record: dict[str, Any]) -> Any:
@@ -399,21 +398,5 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    arguments = parser().parse_args(words)
-    try:
-        if arguments.rounds < 1 or min(arguments.simulated_threads) < 1:
-            raise InputError("--rounds and --simulated-threads must be 1 or more")
-        record = measure(arguments)
-    except InputError as error:
-        print(f"hot_rows: error: {error}", file=sys.stderr)
-        return 2
-    text = report(record)
-    prefix = arguments.out or RESULTS / f"hot_rows_{record['text']['name']}"
-    written = write_results(prefix, record, text, figure(record))
-    print(f"{text}\nWritten to {', '.join(map(str, written))}")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_benchmark("hot_rows", parser(), measure, report, figure, by_text=True)

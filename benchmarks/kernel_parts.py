@@ -10,13 +10,12 @@ and waiting for rows that are further away.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from reporting import RESULTS, command_line, in_words, machine, table, write_results
+from reporting import command_line, in_words, machine, markdown, run_benchmark, table
 
 from nw2v import InputError
 from nw2v.jit import batches, kernel
@@ -167,6 +166,8 @@ def calls_of(s: Step) -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], fl
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Time all parts in turn, many times; the fastest counts."""
+    if min(arguments.dim, arguments.window, arguments.negatives, arguments.repeats) < 1:
+        raise InputError("--dim, --window, --negatives and --repeats must be 1 or more")
     mean_negatives = arguments.negatives * (arguments.window + 1)
     parts = parts_of(mean_negatives)
     pool = pool_size(mean_negatives / parts)
@@ -212,16 +213,15 @@ def report(record: dict[str, Any]) -> str:
             f"{1e-9 * operations / total:.0f}",
         ]
     )
-    text = [
-        "# Parts of a step of negative sampling",
-        f"```\n{record['command']}\n```",
+    return markdown(
+        "Parts of a step of negative sampling",
+        record,
         f"A step of {BATCH} windows: {in_words(record['setting'])}; {steps} to a batch, one "
         f"thread.  \nMachine: {in_words(record['machine'])}.",
         table(["part", "ns a center", "share", "GFLOP/s"], rows),
         "Each part alone, the fastest of many calls, on rows in the nearest caches; a multiply-add "
         "counts as two operations.",
-    ]
-    return "\n\n".join(text) + "\n"
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -236,20 +236,5 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    arguments = parser().parse_args(words)
-    try:
-        if min(arguments.dim, arguments.window, arguments.negatives, arguments.repeats) < 1:
-            raise InputError("--dim, --window, --negatives and --repeats must be 1 or more")
-        record = measure(arguments)
-    except InputError as error:
-        print(f"kernel_parts: error: {error}", file=sys.stderr)
-        return 2
-    text = report(record)
-    written = write_results(arguments.out or RESULTS / "kernel_parts", record, text)
-    print(f"{text}\nWritten to {', '.join(map(str, written))}")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_benchmark("kernel_parts", parser(), measure, report)

@@ -12,14 +12,13 @@ from __future__ import annotations
 import argparse
 import lzma
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from reporting import RESULTS, command_line, in_words, machine, table, write_results
+from reporting import command_line, in_words, machine, markdown, run_benchmark, table
 from texts import open_corpus, write_text
 
 from nw2v import Corpus, InputError
@@ -63,6 +62,8 @@ def seconds(function: Callable[[], Any]) -> float:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Let all of them read in turn."""
+    if arguments.rounds < 1 or arguments.words < 1:
+        raise InputError("--rounds and --words must be 1 or more")
     record: dict[str, Any] = {
         "command": command_line("reading.py", arguments, parser()),
         "machine": machine("gensim"),
@@ -113,17 +114,16 @@ def report(record: dict[str, Any]) -> str:
                 f"{ratio:,.1f}",
             ]
         )
-    parts = [
-        "# From text to token ids",
-        f"```\n{record['command']}\n```",
+    return markdown(
+        "From text to token ids",
+        record,
         f"Text: {record['megabytes']:.0f} MB of plain text, {record['words']:,} words, "
         f"{record['types']:,} different ones.  \nMachine: {in_words(record['machine'])}.",
         table(["", "time", "MB of plain text a second", "times as fast as gensim"], rows),
         f"Medians of {len(base)} rounds; ratios round by round. Files lie in the system's cache, "
         "and kernels are compiled. gensim counts words and keeps nothing of the text; nw2v also "
         "numbers them and writes the ids.",
-    ]
-    return "\n\n".join(parts) + "\n"
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -136,20 +136,5 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    arguments = parser().parse_args(words)
-    try:
-        if arguments.rounds < 1 or arguments.words < 1:
-            raise InputError("--rounds and --words must be 1 or more")
-        record = measure(arguments)
-    except InputError as error:
-        print(f"reading: error: {error}", file=sys.stderr)
-        return 2
-    text = report(record)
-    written = write_results(arguments.out or RESULTS / "reading", record, text)
-    print(f"{text}\nWritten to {', '.join(map(str, written))}")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_benchmark("reading", parser(), measure, report)

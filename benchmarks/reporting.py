@@ -9,12 +9,13 @@ import os
 import platform
 import shlex
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nw2v.cores import available_cores
+from nw2v.errors import InputError
 from nw2v.files import write_atomically
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, rules, *rows))
 
 
+def markdown(heading: str, record: dict[str, Any], *parts: str) -> str:
+    """Make a report: a heading, the command that was run, and the parts."""
+    return "\n\n".join([f"# {heading}", f"```\n{record['command']}\n```", *parts]) + "\n"
+
+
 def command_line(
     script: str, arguments: argparse.Namespace, parser: argparse.ArgumentParser
 ) -> str:
@@ -97,3 +103,29 @@ def write_results(
             file.write(content)
         written.append(path)
     return written
+
+
+def run_benchmark(
+    name: str,
+    parser: argparse.ArgumentParser,
+    measure: Callable[[argparse.Namespace], dict[str, Any]],
+    report: Callable[[dict[str, Any]], str],
+    figure: Callable[[dict[str, Any]], Figure] | None = None,
+    *,
+    by_text: bool = False,
+) -> dict[str, Any]:
+    """Measure what the command line asks for, write the results and print the report.
+
+    Without --out the results are named after the benchmark and, `by_text`, after its text as well.
+    An InputError ends the process with one line and status 2.
+    """
+    arguments = parser.parse_args()
+    try:
+        record = measure(arguments)
+    except InputError as error:
+        parser.exit(2, f"{name}: error: {error}\n")
+    text = report(record)
+    prefix = arguments.out or RESULTS / (f"{name}_{record['text']['name']}" if by_text else name)
+    written = write_results(prefix, record, text, figure(record) if figure else None)
+    print(f"{text}\nWritten to {', '.join(map(str, written))}")
+    return record

@@ -9,7 +9,6 @@ places of tables of several sizes; memory read, or read and written, in sequence
 from __future__ import annotations
 
 import argparse
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,12 +19,11 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from reporting import RESULTS, command_line, in_words, machine, table, write_results
+from reporting import command_line, in_words, machine, markdown, run_benchmark, table
 from texts import open_corpus
 from training_kernel import PASSES_OVER_A_ROW, TrainingKernel, timed_epoch
 
 from nw2v.cores import available_cores
-from nw2v.errors import InputError
 from nw2v.jit import kernel
 from nw2v.jit.registers import LANES, aligned_zeros
 
@@ -356,9 +354,9 @@ def report(record: dict[str, Any]) -> str:
             ]
         )
     text = record["text"]
-    parts = [
-        "# Roofline",
-        f"```\n{record['command']}\n```",
+    return markdown(
+        "Roofline",
+        record,
         f"Machine: {in_words(record['machine'])}. Registers of {record['register_floats']} "
         f"float32. Text: {text['name']}, {text['tokens']:,} words.",
         "## Arithmetic",
@@ -384,8 +382,7 @@ def report(record: dict[str, Any]) -> str:
         "vector and its outside vectors a center, read and written; the pool lives in the nearest "
         "caches. They are compared with the table nearest in size to the two matrices. Each "
         "figure is the best of several repeats.",
-    ]
-    return "\n\n".join(parts) + "\n"
+    )
 
 
 def figure(record: dict[str, Any]) -> Any:
@@ -447,18 +444,5 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    arguments = parser().parse_args(words)
-    try:
-        record = measure(arguments)
-    except InputError as error:
-        print(f"roofline: error: {error}", file=sys.stderr)
-        return 2
-    text = report(record)
-    written = write_results(arguments.out or RESULTS / "roofline", record, text, figure(record))
-    print(f"{text}\nWritten to {', '.join(map(str, written))}")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_benchmark("roofline", parser(), measure, report, figure)

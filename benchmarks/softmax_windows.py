@@ -9,17 +9,14 @@ size. The memory's own speed is measured on an array as large, in sequence, by a
 from __future__ import annotations
 
 import argparse
-import sys
 import threading
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from reporting import RESULTS, command_line, in_words, machine, table, write_results
+from reporting import command_line, in_words, machine, markdown, run_benchmark, table
 from texts import zipf_counts
 
-from nw2v import InputError
 from nw2v.cores import available_cores
 from nw2v.corpus import EncodedText
 from nw2v.jit import kernel
@@ -130,9 +127,9 @@ def report(record: dict[str, Any]) -> str:
         ]
         for one in record["cases"]
     ]
-    parts = [
-        "# The textbook loop of the naive softmax",
-        f"```\n{record['command']}\n```",
+    return markdown(
+        "The textbook loop of the naive softmax",
+        record,
         f"All: {in_words(record['setting'])}.  \nMachine: {in_words(record['machine'])}.",
         table(
             [
@@ -144,8 +141,7 @@ def report(record: dict[str, Any]) -> str:
         "Memory: bytes read and written a second in place, in sequence, on an array as large as U. "
         "A step reads U twice and writes it once. With several windows a step, arithmetic is the "
         "limit and not the memory. The best stretch of each counts.",
-    ]
-    return "\n\n".join(parts) + "\n"
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -161,18 +157,5 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    arguments = parser().parse_args(words)
-    try:
-        record = measure(arguments)
-    except InputError as error:
-        print(f"softmax_windows: error: {error}", file=sys.stderr)
-        return 2
-    text = report(record)
-    written = write_results(arguments.out or RESULTS / "softmax_windows", record, text)
-    print(f"{text}\nWritten to {', '.join(map(str, written))}")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_benchmark("softmax_windows", parser(), measure, report)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reporting import RESULTS, command_line, in_words, machine, table, write_results
+from reporting import RESULTS, command_line, in_words, machine, markdown, table, write_results
 from texts import write_zipf_text, zipf_counts
 
 import nw2v
@@ -155,9 +155,9 @@ def report(record: dict[str, Any], arguments: argparse.Namespace) -> str:
             cells.append(f"{statistics.median(times):.2f}" if times else "")
         rows.append([case.name, *cells])
     waits = [wait for noted in record["runs"][SWEEP.name] for wait in seconds_between_jobs(noted)]
-    parts = [
-        "# Starting",
-        f"```\n{record['command']}\n```",
+    return markdown(
+        "Starting",
+        record,
         f"`nw2v train {' '.join(arguments.settings)}` on a text by Zipf's law of "
         f"{arguments.words:,} words, {arguments.vocabulary:,} of them different.  \n"
         f"Machine: {in_words(record['machine'])}.",
@@ -169,8 +169,7 @@ def report(record: dict[str, Any], arguments: argparse.Namespace) -> str:
         "holds nothing up.",
         f"A sweep of five jobs: from the end of one job to the first step of the next "
         f"{statistics.median(waits):.2f} s (median of {len(waits)}).",
-    ]
-    return "\n\n".join(parts) + "\n"
+    )
 
 
 def parser() -> argparse.ArgumentParser:

@@ -171,43 +171,35 @@ def _nw2v_train(tracking: str) -> Callable[..., Run]:
     return run_command
 
 
-def word2vec_options(setting: dict[str, Any], rate: float, seed: int) -> list[str]:
-    """Options of word2vec.c; in its first versions, -hs is on unless it is told."""
-    options = {
+def _flags(options: dict[str, Any]) -> list[str]:
+    return [part for name, value in options.items() for part in (f"-{name}", str(value))]
+
+
+def _shared_options(setting: dict[str, Any], rate: float) -> dict[str, Any]:
+    """Options that word2vec.c and pWord2Vec both have; they take them in any order."""
+    return {
         "train": "text.txt",
         "output": "vectors.txt",
         "size": setting["dim"],
         "window": setting["window"],
         "negative": setting["negatives"],
-        "hs": 0,
         "sample": setting["subsample"],
         "min-count": setting["min_count"],
         "iter": setting["epochs"],
         "threads": setting["threads"],
-        "cbow": 0,
         "alpha": rate,
         "binary": 0,
     }
-    return [part for name, value in options.items() for part in (f"-{name}", str(value))]
+
+
+def word2vec_options(setting: dict[str, Any], rate: float, seed: int) -> list[str]:
+    """Options of word2vec.c; in its first versions, -hs is on unless it is told."""
+    return _flags({**_shared_options(setting, rate), "hs": 0, "cbow": 0})
 
 
 def pword2vec_options(setting: dict[str, Any], rate: float, seed: int) -> list[str]:
-    """Options of pWord2Vec: those of word2vec.c, and a batch as wide as a window, its default."""
-    options = {
-        "train": "text.txt",
-        "output": "vectors.txt",
-        "size": setting["dim"],
-        "window": setting["window"],
-        "negative": setting["negatives"],
-        "sample": setting["subsample"],
-        "min-count": setting["min_count"],
-        "iter": setting["epochs"],
-        "threads": setting["threads"],
-        "alpha": rate,
-        "batch-size": 2 * setting["window"] + 1,
-        "binary": 0,
-    }
-    return [part for name, value in options.items() for part in (f"-{name}", str(value))]
+    """Options of pWord2Vec, with a batch as wide as a window, its default."""
+    return _flags({**_shared_options(setting, rate), "batch-size": 2 * setting["window"] + 1})
 
 
 def fasttext_options(setting: dict[str, Any], rate: float, seed: int) -> list[str]:
@@ -227,8 +219,7 @@ def fasttext_options(setting: dict[str, Any], rate: float, seed: int) -> list[st
         "minn": 0,
         "maxn": 0,
     }
-    parts = [part for name, value in options.items() for part in (f"-{name}", str(value))]
-    return ["skipgram", *parts]
+    return ["skipgram", *_flags(options)]
 
 
 def training_seconds(lines: Sequence[tuple[float, str]]) -> float | None:

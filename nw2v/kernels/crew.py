@@ -39,9 +39,7 @@ class Crew(NamedTuple):
     claims: np.ndarray  # int64: a line for each member, who takes from its own items first
     state: np.ndarray  # int64: see the places above
     items: np.ndarray  # int64: how many items each kind of phase has
-    backwards: (
-        np.ndarray
-    )  # bool: whether a kind of phase takes its items from the last to the first
+    backwards: np.ndarray  # (kinds,) bool: whether its items are taken from last to first
 
 
 def crew_for(members: int, items: list[int], backwards: list[bool]) -> Crew:
