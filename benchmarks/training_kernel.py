@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from nw2v.corpus import EncodedText
+from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.jit.random import stream_key
-from nw2v.kernels.stream import Piece, Text, keep_probabilities, window_law
+from nw2v.kernels.stream import Piece, Text, window_law
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream import STREAM_PASSES, StreamTrainer

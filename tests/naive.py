@@ -339,3 +339,28 @@ def split(sentences, heldout_blocks, min_count, max_vocabulary):
         return [sentence for sentence in found if sentence]
 
     return vocabulary, known(training), known(heldout)
+
+
+def pair_weight(keep_between, window, shrink):
+    """What two tokens weigh that are kept: from the probabilities of the words between them."""
+    chances = [1.0]  # chances[b]: that b of the words so far are kept
+    for keep in keep_between:
+        stay = [chance * (1 - keep) for chance in chances] + [0.0]
+        move = [0.0] + [chance * keep for chance in chances]
+        chances = [a + b for a, b in zip(stay, move, strict=True)]
+    if shrink:
+        return sum(chance * max(0, window - b) / window for b, chance in enumerate(chances))
+    return sum(chances[:window])
+
+
+def cooccurrence_counts(sentences, keep, window, shrink, cutoff=0.0):
+    """Expected counts of all pairs of words, (V, V)."""
+    counts = np.zeros((len(keep), len(keep)))
+    for sentence in sentences:
+        for i, j in itertools.combinations(range(len(sentence)), 2):
+            weight = pair_weight([keep[w] for w in sentence[i + 1 : j]], window, shrink)
+            if weight >= cutoff:
+                c, o = sentence[i], sentence[j]
+                counts[c, o] += keep[c] * keep[o] * weight
+                counts[o, c] += keep[c] * keep[o] * weight
+    return counts

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from nw2v.corpus.cache import Arrays, ArrayWriter, let_go
 from nw2v.corpus.vocabulary import Vocabulary, WordTypes, choose_types
 from nw2v.jit import COMPILED, exact_kernel
 from nw2v.jit.random import random_bits, stream_key
+
+if TYPE_CHECKING:
+    from nw2v.corpus.cooccurrence import Cooccurrences
 
 BLOCK_SENTENCES = 64
 _BLOCKS_AT_LEAST = 1000
@@ -56,11 +60,46 @@ class Split:
     vocabulary : Vocabulary
     training, heldout : EncodedText
         `heldout` may be empty.
+    folder : Path or None
+        Where it is kept in the cache.
     """
 
     vocabulary: Vocabulary
     training: EncodedText
     heldout: EncodedText
+    folder: Path | None = None
+
+    def cooccurrences(
+        self,
+        *,
+        window: int,
+        subsample: float,
+        shrink_window: bool,
+        threads: int | None = None,
+        memory_limit: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Cooccurrences:
+        """Count the expected co-occurrences in the training part, or find them in the cache.
+
+        They are kept in the split's own folder, or in a temporary one where that cannot be written.
+        For the parameters and errors see `nw2v.corpus.cooccurrence.cooccurrences`.
+        """
+        from nw2v.corpus.cooccurrence import cooccurrences
+
+        folder = None
+        if self.folder is not None and self.folder.is_dir():  # else its temporary folder is gone
+            folder = self.folder / "cooccurrences"
+        return cooccurrences(
+            self.training,
+            self.vocabulary.counts,
+            window=window,
+            subsample=subsample,
+            shrink_window=shrink_window,
+            threads=threads,
+            memory_limit=memory_limit,
+            progress=progress,
+            folder=folder,
+        )
 
 
 class RawText(NamedTuple):
@@ -148,6 +187,7 @@ def read_split(stored: Arrays) -> Split:
         Vocabulary(words, arrays["vocabulary_counts"]),
         EncodedText(arrays["training_tokens"], arrays["training_offsets"]),
         EncodedText(arrays["heldout_tokens"], arrays["heldout_offsets"]),
+        stored.folder,
     )
 
 

@@ -301,7 +301,7 @@ def heldout_metrics(
 
 
 def _unigram_cross_entropy(pairs: HeldoutPairs, counts: np.ndarray) -> float:
-    from nw2v.kernels.stream import keep_probabilities
+    from nw2v.corpus.subsampling import keep_probabilities
 
     expected = counts * keep_probabilities(counts, pairs.subsample)
     return float(np.mean(np.log(expected.sum()) - np.log(expected[pairs.outsides])))

@@ -12,15 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nw2v.corpus.subsampling import keep_limits
 from nw2v.jit.compile import exact_kernel
 from nw2v.jit.random import random_bits, word64
 
 _LOW_HALF = word64(0xFFFFFFFF)
 _32 = word64(32)
 _33 = word64(33)
-_LIMITS = 1 << 31
-CERTAIN = _LIMITS - 1
-"""`keep_limits` entry of a word that is always kept."""
 
 
 class Text(NamedTuple):
@@ -33,7 +31,7 @@ class Text(NamedTuple):
 class WindowLaw(NamedTuple):
     """How center words and their windows are drawn from a text."""
 
-    keep_limits: np.ndarray  # (V,) int32, 2^31 times the probability of keeping a token, less 1
+    keep_limits: np.ndarray  # (V,) int32, see `nw2v.corpus.subsampling.keep_limits`
     window: int
     shrink: bool
 
@@ -64,33 +62,9 @@ def windows_for(capacity: int) -> Windows:
     return Windows(*(np.zeros(capacity, dtype=np.int32) for _ in range(3)))
 
 
-def keep_probabilities(counts: np.ndarray, subsample: float) -> np.ndarray:
-    """Probability of keeping a token of each word.
-
-    Parameters
-    ----------
-    counts : (V,) integer array
-        Occurrences of each word in the training text.
-    subsample : float
-        Threshold t on a word's relative frequency f; 0 keeps everything.
-
-    Returns
-    -------
-    (V,) float64 array
-        min(1, sqrt(t / f) + t / f), as word2vec.c does (Mikolov et al. 2013, section 2.3, print
-        1 - sqrt(t / f) for the probability of dropping; the released program differs).
-    """
-    counts = np.asarray(counts, dtype=np.float64)
-    if subsample == 0:
-        return np.ones(len(counts))
-    ratio = subsample * counts.sum() / np.maximum(counts, 1.0)
-    return np.minimum(1.0, np.sqrt(ratio) + ratio)
-
-
 def window_law(counts: np.ndarray, *, window: int, subsample: float, shrink: bool) -> WindowLaw:
     """Prepare the law of centers and windows for a vocabulary with these counts."""
-    limits = np.round(keep_probabilities(counts, subsample) * _LIMITS) - 1
-    return WindowLaw(limits.astype(np.int32), int(window), bool(shrink))
+    return WindowLaw(keep_limits(counts, subsample), int(window), bool(shrink))
 
 
 @exact_kernel

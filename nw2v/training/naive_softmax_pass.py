@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.jit import COMPILED
 from nw2v.kernels import naive_softmax
 from nw2v.kernels.crew import members_of
-from nw2v.kernels.stream import Piece, Text, WindowLaw, keep_probabilities
+from nw2v.kernels.stream import Piece, Text, WindowLaw
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream_passes import NAP_SECONDS, Helper

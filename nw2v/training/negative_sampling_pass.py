@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.jit import COMPILED
 from nw2v.kernels import negative_sampling
 from nw2v.kernels.crew import members_of
 from nw2v.kernels.noise import noise_counts, noise_probabilities, noise_table
-from nw2v.kernels.stream import Piece, Text, WindowLaw, keep_probabilities
+from nw2v.kernels.stream import Piece, Text, WindowLaw
 from nw2v.losses import NegativeSampling
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings, mean_outside_words

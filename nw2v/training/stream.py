@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 
 from nw2v.corpus import EncodedText
+from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.jit.random import random_order, stream_key
-from nw2v.kernels.stream import Piece, Text, keep_probabilities, window_law
+from nw2v.kernels.stream import Piece, Text, window_law
 from nw2v.training.naive_softmax_pass import NaiveSoftmaxPass
 from nw2v.training.negative_sampling_pass import NegativeSamplingPass
 from nw2v.training.parameters import Parameters

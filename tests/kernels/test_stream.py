@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.jit.random import stream_key
 from nw2v.kernels.stream import (
-    CERTAIN,
     Text,
     draw_windows,
-    keep_probabilities,
     window_law,
     windows_for,
 )
@@ -57,16 +56,6 @@ def test_pieces_of_a_text_draw_what_the_whole_draws():
 def test_an_empty_piece_keeps_nothing():
     _, text, counts = random_text(1)
     assert drawn(text, window_law(counts, window=5, subsample=0, shrink=True), 1, 3, 3) == []
-
-
-def test_keep_probability_is_that_of_word2vec():
-    counts = np.array([900, 90, 9, 1])
-    keep = keep_probabilities(counts, 1e-2)
-    f = counts / 1000
-    np.testing.assert_allclose(keep, np.minimum(1, np.sqrt(1e-2 / f) + 1e-2 / f))
-    assert (keep_probabilities(counts, 0.0) == 1).all()
-    law = window_law(counts, window=2, subsample=0.0, shrink=False)
-    assert (law.keep_limits == CERTAIN).all()
 
 
 def test_the_law_of_large_numbers_holds_for_keeping_and_for_half_widths():
