@@ -136,8 +136,7 @@ def test_counts_are_the_mean_of_what_the_stream_draws(shrink: bool) -> None:
     assert not mean[dense(found) == 0].any()
 
 
-def test_frequent_words_weigh_less_than_the_product_at_the_distance_would_say() -> None:
-    """A window closes up over dropped words, so that it reaches further than `window` words."""
+def test_a_window_closes_up_over_dropped_words() -> None:
     text = EncodedText(np.array([1] + [0] * 8 + [1], dtype=np.int32), np.array([0, 10]))
     counts = np.array([10**6, 1])
     found = cooccurrences(text, counts, window=2, subsample=1e-6, shrink_window=True)
