@@ -283,27 +283,66 @@ def heldout_metrics(pairs, V, U, loss_name, counts, negatives, noise_exponent):
     noise = [count**noise_exponent for count in counts]
     noise = [weight / sum(noise) for weight in noise]
     own, cross_entropy, unigram = [], [], []
+    self_normalised, log_partitions, confidence, hits = [], [], [], []
     for i, c in enumerate(pairs.centers):
         for o in pairs.outsides[pairs.offsets[i] : pairs.offsets[i + 1]]:
             logits = U @ V[c]
             if loss_name == "naive_softmax":
-                probability = softmax(logits)[o]
+                probabilities = softmax(logits)
+                probability = probabilities[o]
                 own.append(-math.log(probability))
             else:
                 weights = [p * math.exp(s) for p, s in zip(noise, logits, strict=True)]
-                probability = weights[o] / sum(weights)
+                probabilities = [weight / sum(weights) for weight in weights]
+                probability = probabilities[o]
+                self_normalised.append(-math.log(negatives * weights[o]))
+                log_partitions.append(math.log(negatives * sum(weights)))
                 expected = sum(
                     p * -math.log(sigmoid(-s)) for p, s in zip(noise, logits, strict=True)
                 )
                 own.append(-math.log(sigmoid(logits[o])) + negatives * expected)
             cross_entropy.append(-math.log(probability))
             unigram.append(-math.log(kept[o] / sum(kept)))
-    return {
+            confidence.append(max(probabilities))
+            hits.append(o == np.argmax(probabilities))
+    metrics = {
         "valid/loss": np.mean(own),
         "valid/cross_entropy": np.mean(cross_entropy),
         "valid/cross_entropy_unigram": np.mean(unigram),
         "valid/perplexity": math.exp(np.mean(cross_entropy)),
+        "valid/calibration_error": calibration_error(confidence, hits),
     }
+    if loss_name == "negative_sampling":
+        metrics["valid/cross_entropy_self_normalised"] = np.mean(self_normalised)
+        metrics["valid/log_partition_mean"] = np.mean(log_partitions)
+        metrics["valid/log_partition_standard_deviation"] = np.std(log_partitions)
+    return metrics
+
+
+def calibration_error(confidence, hits, bins=10):
+    """Event by event; those of the same confidence are in the bin of the one in their middle."""
+    levels = [round(p, 12) for p in confidence]
+    binned = collections.defaultdict(list)
+    for p, hit in zip(levels, hits, strict=True):
+        below = sum(q < p for q in levels)
+        binned[int((below + levels.count(p) / 2) * bins / len(levels))].append((p, hit))
+    gaps = [abs(sum(hit - p for p, hit in events)) for events in binned.values()]
+    return sum(gaps) / len(levels)
+
+
+def resampled_accuracy(right, first, second, multiplicity):
+    """Each question as often as its pairs are drawn together; mean over seeds (rows)."""
+    asked = []
+    for question, (i, j) in enumerate(zip(first, second, strict=True)):
+        asked += [question] * int(multiplicity[i] * multiplicity[j])
+    return np.mean([[row[question] for question in asked] for row in right])
+
+
+def spearman(x, y):
+    def ranks(values):
+        return [sum(w < v for w in values) + (sum(w == v for w in values) + 1) / 2 for v in values]
+
+    return np.corrcoef(ranks(x), ranks(y))[0, 1]
 
 
 # --- corpus -----------------------------------------------------------------------------------

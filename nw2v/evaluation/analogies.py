@@ -80,6 +80,14 @@ class AnalogyScores:
         return float(np.mean(self.correct[some] / self.questions[some]))
 
     @property
+    def answered(self) -> np.ndarray:
+        """Which questions have a prediction, (questions,) bool: the answerable ones.
+
+        Not those, if any, for whose answer the vocabulary has no word left.
+        """
+        return np.array([word is not None for word in self.predictions])
+
+    @property
     def coverage(self) -> float:
         """Answerable over all questions."""
         return _ratio(self.answerable.sum(), self.questions.sum())

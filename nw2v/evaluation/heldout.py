@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import numbers
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from nw2v.errors import InputError
-from nw2v.evaluation.statistics import ratio_and_standard_error
+from nw2v.evaluation.sampling import sample_without_replacement
+from nw2v.evaluation.statistics import calibration_error, ratio_and_standard_error
 from nw2v.evaluation.workers import map_blocks
 from nw2v.vectors.table import first_row_not_finite
 
@@ -23,8 +24,6 @@ _CENTERS_A_BLOCK = 256
 _WORDS_A_BLOCK = 1024
 # A loss of another package is given whole rows of logits: 8 MB of float32.
 _LOGITS_OF_WHOLE_ROWS = 2**21
-# Ranks that are drawn at one time while centers are chosen.
-_RANKS_A_BLOCK = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +128,8 @@ def draw_heldout_pairs(
     candidates = np.zeros(len(text.offsets) - 1, dtype=np.int64)
     candidates_per_sentence(text, law, key, windows, candidates)
     ends = np.cumsum(candidates)
-    chosen = _sample(int(ends[-1]) if len(ends) else 0, centers, stream_key(seed, "held-out"))
+    population = int(ends[-1]) if len(ends) else 0
+    chosen = sample_without_replacement(population, centers, stream_key(seed, "held-out"))
 
     center_words, outside_words, sentences = [], [], []
     chosen_sentences = np.searchsorted(ends, chosen, side="right")
@@ -153,25 +153,35 @@ def draw_heldout_pairs(
     )
 
 
-def _sample(population: int, size: int, key: np.uint64) -> np.ndarray:
-    """Choose `size` of the numbers below `population`, or all, in rising order.
+@dataclass(frozen=True, eq=False)
+class HeldoutScores:
+    """What a model makes of each held-out center, in the order of the `HeldoutPairs`.
 
-    Each number has a random rank and the smallest ranks win: the raw output of a bit generator
-    stays the same in all versions of NumPy, what its samplers make of it need not.
+    Models that are scored on the same pairs can be compared center by center: see
+    `cross_entropy_difference`.
+
+    Attributes
+    ----------
+    own_loss : numpy.ndarray, shape (C,), float64
+        The run's own loss, in expectation over negatives, summed over the center's pairs.
+    surprise : numpy.ndarray, shape (C,), float64
+        -log p(o|c) under the normalised model, summed over the center's pairs.
+    log_partition : numpy.ndarray, shape (C,), float64, or None
+        log Z_c of negative sampling's unnormalised model; None for other losses.
+    confidence : numpy.ndarray, shape (C,), float64
+        Probability of the most probable outside word.
+    hits : numpy.ndarray, shape (C,), int64
+        How many of the center's pairs have that word.
     """
-    generator = np.random.Philox(key=int(key))
-    numbers_kept = np.empty(0, dtype=np.int64)
-    ranks_kept = np.empty(0, dtype=np.uint64)
-    for first in range(0, population, _RANKS_A_BLOCK):
-        stop = min(first + _RANKS_A_BLOCK, population)
-        numbers_here = np.concatenate([numbers_kept, np.arange(first, stop)])
-        ranks = np.concatenate([ranks_kept, generator.random_raw(stop - first)])
-        smallest = np.argsort(ranks, kind="stable")[:size]
-        numbers_kept, ranks_kept = numbers_here[smallest], ranks[smallest]
-    return np.sort(numbers_kept)
+
+    own_loss: np.ndarray
+    surprise: np.ndarray
+    log_partition: np.ndarray | None
+    confidence: np.ndarray
+    hits: np.ndarray
 
 
-def heldout_metrics(
+def heldout_scores(
     pairs: HeldoutPairs,
     center_vectors: np.ndarray,
     outside_vectors: np.ndarray,
@@ -180,12 +190,14 @@ def heldout_metrics(
     noise: np.ndarray | None = None,
     *,
     threads: int | None = None,
-) -> dict[str, float]:
-    r"""Score a model on held-out pairs, under the metrics' MLflow names.
+) -> HeldoutScores:
+    r"""Score a model on held-out pairs, center by center.
 
     The normalised model is ``p(o|c) = softmax(U v_c + log_prior)[o]`` over the whole vocabulary:
     `log_prior` is 0 for naive softmax, and log P(o) of the noise distribution for negative
     sampling, whose optimum is ``u_o . v_c = log p(o|c) - log K P(o)`` (Levy and Goldberg 2014).
+    As it stands, that optimum is the unnormalised model ``K P(o) exp(u_o . v_c)``, with the
+    partition function ``Z_c = K sum_w P(w) exp(u_w . v_c)``.
 
     Parameters
     ----------
@@ -199,21 +211,12 @@ def heldout_metrics(
     noise : numpy.ndarray, shape (V,), or None
         The noise distribution that was sampled; None: the loss's own for `counts`.
     threads : int or None
-        None: all cores. The metrics do not depend on it.
+        None: all cores. The scores do not depend on it.
 
     Returns
     -------
-    dict of str to float
-        Empty if there are no pairs, else
-
-        - ``valid/loss``: the run's own loss, mean a pair, in expectation over negatives;
-        - ``valid/cross_entropy``: mean of ``-log p(o|c)``, in nats a pair;
-        - ``valid/cross_entropy_standard_error``: see `ratio_and_standard_error`, clusters are
-          sentences; left out if all pairs come from one sentence;
-        - ``valid/cross_entropy_unigram``: the cross-entropy on the same pairs of a model that
-          knows only word frequencies: p(o) proportional to count_o keep_o, the expected number
-          of tokens of o in the training part that subsampling keeps;
-        - ``valid/perplexity``: exp of the cross-entropy.
+    HeldoutScores
+        Of no centers if there are no pairs.
 
     Raises
     ------
@@ -221,6 +224,8 @@ def heldout_metrics(
         If the shapes do not go together, a vector is not finite, or a pair has a word that
         `counts` does not.
     """
+    from nw2v.losses.objectives import NegativeSampling
+
     counts = _checked_counts(counts)
     v = _checked_vectors("center_vectors", center_vectors, len(counts))
     u = _checked_vectors("outside_vectors", outside_vectors, len(counts))
@@ -229,9 +234,7 @@ def heldout_metrics(
             f"center_vectors and outside_vectors must have the same dimension, got {v.shape[1]} "
             f"and {u.shape[1]}"
         )
-    if len(pairs) == 0:
-        return {}
-    if max(pairs.centers.max(), pairs.outsides.max()) >= len(counts):
+    if len(pairs) and max(pairs.centers.max(), pairs.outsides.max()) >= len(counts):
         raise InputError(
             f"held-out pairs have words beyond the {len(counts)} of counts: both must come from "
             "the same split"
@@ -253,7 +256,7 @@ def heldout_metrics(
     starts = np.append(starts, len(order))
 
     @np.errstate(over="ignore", invalid="ignore")  # scores that overflow are reported below
-    def score(first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def score(first: int) -> tuple[np.ndarray, HeldoutScores]:
         block = words[first : first + _CENTERS_A_BLOCK]
         positions = order[starts[first] : starts[first + len(block)]]
         row_of_position = np.repeat(
@@ -263,38 +266,107 @@ def heldout_metrics(
         row_of_pair = np.repeat(row_of_position, sizes)
         outsides = pairs.outsides[_ranges(pairs.offsets[positions], sizes)]
 
-        log_normalisers, center_terms = _vocabulary_sums(v[block], u, loss, log_prior, noise)
+        sums = _vocabulary_sums(v[block], u, loss, log_prior, noise)
         scores = _pair_scores(v, u, block[row_of_pair], outsides)
-        own = np.asarray(loss.pair_terms(scores), dtype=np.float64) + center_terms[row_of_pair]
+        own = np.asarray(loss.pair_terms(scores), dtype=np.float64) + sums.center_terms[row_of_pair]
         if log_prior is not None:
             scores += np.asarray(log_prior, dtype=np.float64)[outsides]
-        surprise = log_normalisers[row_of_pair] - scores
+        surprise = sums.log_normalisers[row_of_pair] - scores
+        hit = outsides == sums.likeliest[row_of_pair]
 
         ends = np.cumsum(sizes)
-        return positions, _sums(own, ends), _sums(surprise, ends)
+        return positions, HeldoutScores(
+            own_loss=_sums(own, ends),
+            surprise=_sums(surprise, ends),
+            log_partition=log_negatives + sums.log_normalisers[row_of_position],
+            confidence=sums.confidence[row_of_position],
+            hits=_sums(hit.astype(np.int64), ends),
+        )
 
-    own_loss = np.empty(len(pairs.centers))
-    cross_entropy = np.empty(len(pairs.centers))
-    for positions, own, surprise in map_blocks(
-        score, range(0, len(words), _CENTERS_A_BLOCK), threads
-    ):
-        own_loss[positions] = own
-        cross_entropy[positions] = surprise
+    log_negatives = math.log(loss.negatives) if isinstance(loss, NegativeSampling) else 0.0
+    size = len(pairs.centers)
+    whole = HeldoutScores(*np.empty((4, size)), hits=np.empty(size, dtype=np.int64))
+    for positions, part in map_blocks(score, range(0, len(words), _CENTERS_A_BLOCK), threads):
+        for name, values in vars(part).items():
+            getattr(whole, name)[positions] = values
 
-    if not (np.isfinite(own_loss).all() and np.isfinite(cross_entropy).all()):
+    if not (np.isfinite(whole.own_loss).all() and np.isfinite(whole.surprise).all()):
         raise InputError(
             "scores of center and outside vectors overflow: the vectors are too long, training has "
             "diverged; try a smaller learning rate"
         )
+    if not isinstance(loss, NegativeSampling):
+        return replace(whole, log_partition=None)
+    return whole
+
+
+def heldout_metrics(
+    pairs: HeldoutPairs,
+    center_vectors: np.ndarray,
+    outside_vectors: np.ndarray,
+    loss: Loss,
+    counts: np.ndarray,
+    noise: np.ndarray | None = None,
+    *,
+    threads: int | None = None,
+) -> dict[str, float]:
+    """Score a model on held-out pairs, under the metrics' MLflow names.
+
+    Parameters
+    ----------
+    pairs, center_vectors, outside_vectors, loss, counts, noise, threads
+        As in `heldout_scores`, which computes what these metrics are means of.
+
+    Returns
+    -------
+    dict of str to float
+        Empty if there are no pairs, else
+
+        - ``valid/loss``: the run's own loss, mean a pair, in expectation over negatives;
+        - ``valid/cross_entropy``: mean of ``-log p(o|c)``, in nats a pair;
+        - ``valid/cross_entropy_standard_error``: see `ratio_and_standard_error`, clusters are
+          sentences; left out if all pairs come from one sentence;
+        - ``valid/cross_entropy_unigram``: the cross-entropy on the same pairs of a model that
+          knows only word frequencies: p(o) proportional to count_o keep_o, the expected number
+          of tokens of o in the training part that subsampling keeps;
+        - ``valid/perplexity``: exp of the cross-entropy;
+        - ``valid/calibration_error``: see `calibration_error`, of the most probable outside word;
+
+        and for negative sampling
+
+        - ``valid/cross_entropy_self_normalised``: mean of ``-log K P(o) exp(u_o . v_c)``;
+        - ``valid/log_partition_mean``, ``valid/log_partition_standard_deviation``: of log Z_c over
+          the pairs. The mean is what the cross-entropy is above the self-normalised one.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not go together, a vector is not finite, or a pair has a word that
+        `counts` does not.
+    """
+    scores = heldout_scores(
+        pairs, center_vectors, outside_vectors, loss, counts, noise, threads=threads
+    )
+    if len(pairs) == 0:
+        return {}
     sizes = np.diff(pairs.offsets)
-    mean, standard_error = ratio_and_standard_error(cross_entropy, sizes, pairs.sentences)
+    mean, standard_error = ratio_and_standard_error(scores.surprise, sizes, pairs.sentences)
     metrics = {
-        "valid/loss": float(own_loss.sum() / sizes.sum()),
+        "valid/loss": float(scores.own_loss.sum() / sizes.sum()),
         "valid/cross_entropy": mean,
         "valid/cross_entropy_standard_error": standard_error,
-        "valid/cross_entropy_unigram": _unigram_cross_entropy(pairs, counts),
+        "valid/cross_entropy_unigram": _unigram_cross_entropy(pairs, _checked_counts(counts)),
         "valid/perplexity": math.exp(mean) if mean < 700 else math.inf,
+        "valid/calibration_error": calibration_error(scores.confidence, scores.hits, sizes),
     }
+    if scores.log_partition is not None:
+        log_z = float(np.average(scores.log_partition, weights=sizes))
+        variance = float(np.average((scores.log_partition - log_z) ** 2, weights=sizes))
+        metrics |= {
+            "valid/cross_entropy_self_normalised": mean - log_z,
+            "valid/log_partition_mean": log_z,
+            "valid/log_partition_standard_deviation": math.sqrt(variance),
+        }
     if math.isnan(standard_error):
         del metrics["valid/cross_entropy_standard_error"]
     return metrics
@@ -307,24 +379,26 @@ def _unigram_cross_entropy(pairs: HeldoutPairs, counts: np.ndarray) -> float:
     return float(np.mean(np.log(expected.sum()) - np.log(expected[pairs.outsides])))
 
 
+class _VocabularySums(NamedTuple):
+    """Of each center of a block, what is summed over the vocabulary."""
+
+    log_normalisers: np.ndarray  # (B,) float64: log sum_w exp(u_w . v_c + log_prior_w)
+    center_terms: np.ndarray  # (B,) float64: as `Loss.center_terms` gives them
+    likeliest: np.ndarray  # (B,) int64: the most probable outside word
+    confidence: np.ndarray  # (B,) float64: its probability
+
+
 def _vocabulary_sums(
     v: np.ndarray,
     u: np.ndarray,
     loss: Loss,
     log_prior: np.ndarray | None,
     noise: np.ndarray | None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> _VocabularySums:
     """Sum over the vocabulary for each center of a block.
 
     The losses of this package need no logits beyond those of the sweep that finds the normalisers:
     their own definition, `Loss.center_terms`, is what this is tested against.
-
-    Returns
-    -------
-    log_normalisers : (B,) float64
-        log sum_w exp(u_w . v_c + log_prior_w).
-    center_terms : (B,) float64
-        As `Loss.center_terms` gives them.
     """
     from nw2v.kernels.logit_sums import add_logits, no_logits_yet
     from nw2v.losses.objectives import NaiveSoftmax, NegativeSampling
@@ -335,18 +409,19 @@ def _vocabulary_sums(
     sums = no_logits_yet(len(v))
     for first in range(0, len(u), _WORDS_A_BLOCK):
         here = slice(first, first + _WORDS_A_BLOCK)
-        add_logits(v @ u[here].T, prior[here], weights[here], sums)
+        add_logits(first, v @ u[here].T, prior[here], weights[here], sums)
     log_normalisers = sums.log_normalisers()
     if type(loss) is NegativeSampling:
-        return log_normalisers, loss.negatives * sums.softplus
-    if type(loss) is NaiveSoftmax:
-        return log_normalisers, log_normalisers
-    center_terms = np.empty(len(v))
-    rows_at_once = max(1, _LOGITS_OF_WHOLE_ROWS // len(u))
-    for first in range(0, len(v), rows_at_once):
-        rows = slice(first, first + rows_at_once)
-        center_terms[rows] = loss.center_terms(v[rows] @ u.T, noise)
-    return log_normalisers, center_terms
+        center_terms = loss.negatives * sums.softplus
+    elif type(loss) is NaiveSoftmax:
+        center_terms = log_normalisers
+    else:
+        center_terms = np.empty(len(v))
+        rows_at_once = max(1, _LOGITS_OF_WHOLE_ROWS // len(u))
+        for first in range(0, len(v), rows_at_once):
+            rows = slice(first, first + rows_at_once)
+            center_terms[rows] = loss.center_terms(v[rows] @ u.T, noise)
+    return _VocabularySums(log_normalisers, center_terms, sums.likeliest, 1 / sums.exponentials)
 
 
 def _pair_scores(

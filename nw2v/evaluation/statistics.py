@@ -77,3 +77,40 @@ def ratio_and_standard_error(
         return float(ratio), float("nan")
     variance = count / (count - 1) * (residuals @ residuals) / sizes.sum() ** 2
     return float(ratio), float(np.sqrt(variance))
+
+
+def calibration_error(
+    confidence: np.ndarray, hits: np.ndarray, sizes: np.ndarray, *, bins: int = 10
+) -> float:
+    r"""Expected calibration error: how far stated probabilities are from observed frequencies.
+
+    Unit i (a center word) states the probability p_i for each of m_i events (that an outside word
+    is the one it holds most probable), of which h_i come true. Units are put in the order of p and
+    cut into bins B of nearly equal numbers of events, units of the same p always together:
+
+    ``sum_B m_B / m * |h_B / m_B - p_B|``, where p_B is the mean of p over the bin's events
+
+    (Naeini, Cooper and Hauskrecht 2015; equal masses as in Nguyen and O'Connor 2015). Chance alone
+    makes it about ``0.8 sqrt(p (1 - p) bins / m)`` for a perfect model and independent events.
+
+    Parameters
+    ----------
+    confidence : numpy.ndarray, shape (n,)
+        p_i, in [0, 1].
+    hits, sizes : numpy.ndarray, shape (n,)
+        h_i and m_i; every m_i is above 0, n at least 1.
+    bins : int
+
+    Returns
+    -------
+    float
+        In [0, 1].
+    """
+    levels, level = np.unique(confidence, return_inverse=True)
+    events = np.bincount(level, weights=sizes)
+    before = np.cumsum(events) - events
+    # The bin in which the middle one of a level's events lies.
+    place = ((before + events / 2) * bins / events.sum()).astype(np.int64)
+    observed = np.bincount(place, weights=np.bincount(level, weights=hits))
+    expected = np.bincount(place, weights=levels * events)
+    return float(np.abs(observed - expected).sum() / events.sum())

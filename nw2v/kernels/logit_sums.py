@@ -5,6 +5,8 @@ For a center word c with logits x_w = u_w . v_c, log prior a and noise distribut
     log Z_c = log sum_w exp(x_w + a_w)
     S_c     = sum_w P(w) log(1 + exp(x_w))
 
+and the word of the largest x_w + a_w, which is the one of the largest probability.
+
 Logits come block by block of the vocabulary, so that none of them is ever in memory twice. Terms
 are float32, each within 4e-7 of its value relatively once its argument is known; they are added in
 float32 within runs of `_RUN` words and in float64 beyond. With A the largest |x_w| + |a_w|, log Z_c
@@ -29,6 +31,7 @@ class LogitSums(NamedTuple):
     """Sums over the words so far, one a center."""
 
     largest: np.ndarray  # (B,) float32: max of x_w + a_w
+    likeliest: np.ndarray  # (B,) int64: the first word of which it is; -1 before there are words
     exponentials: np.ndarray  # (B,) float64: sum of exp(x_w + a_w - largest)
     softplus: np.ndarray  # (B,) float64: sum of P(w) log(1 + exp(x_w))
 
@@ -40,16 +43,21 @@ class LogitSums(NamedTuple):
 def no_logits_yet(centers: int) -> LogitSums:
     """Begin the sums of some centers."""
     return LogitSums(
-        np.full(centers, -np.inf, dtype=np.float32), np.zeros(centers), np.zeros(centers)
+        np.full(centers, -np.inf, dtype=np.float32),
+        np.full(centers, -1, dtype=np.int64),
+        np.zeros(centers),
+        np.zeros(centers),
     )
 
 
 @kernel
-def add_logits(logits, log_prior, noise, sums):  # type: ignore[no-untyped-def]
+def add_logits(first, logits, log_prior, noise, sums):  # type: ignore[no-untyped-def]
     """Add a block of the vocabulary to the sums of some centers.
 
     Parameters
     ----------
+    first : int
+        The block's first word.
     logits : (B, n) float32
         Scores that overflow (infinite or NaN) make a sum that is not finite.
     log_prior : (n,) float32
@@ -63,6 +71,8 @@ def add_logits(logits, log_prior, noise, sums):  # type: ignore[no-untyped-def]
         x = logits[row]
         before = sums.largest[row]
         largest = max(before, _largest(x, log_prior))
+        if largest > before:  # a few of the blocks: cheaper than to keep the word beside the maximum
+            sums.likeliest[row] = first + _place(x, log_prior, largest)
         total = 0.0
         if sums.exponentials[row] != 0:
             total = sums.exponentials[row] * math.exp(np.float64(before) - np.float64(largest))
@@ -104,6 +114,15 @@ def _largest(x, log_prior):  # type: ignore[no-untyped-def]
         bits = np.float32(x[i] + log_prior[i]).view(np.int32)
         largest = max(largest, np.int32(bits ^ ((bits >> _31) & _ALL_BUT_SIGN)))
     return np.int32(largest ^ ((largest >> _31) & _ALL_BUT_SIGN)).view(np.float32)
+
+
+@kernel
+def _place(x, log_prior, largest):  # type: ignore[no-untyped-def]
+    """First index at which x + a is `largest`, its maximum."""
+    i = 0
+    while i < x.size - 1 and x[i] + log_prior[i] != largest:
+        i += 1
+    return i
 
 
 # exp and log1p as arithmetic that LLVM vectorises on any CPU. They keep the order of operations as

@@ -5,7 +5,7 @@ import pytest
 
 from nw2v.corpus import EncodedText
 from nw2v.errors import InputError
-from nw2v.evaluation import draw_heldout_pairs, heldout, heldout_metrics
+from nw2v.evaluation import draw_heldout_pairs, heldout, heldout_metrics, heldout_scores
 from nw2v.jit.random import stream_key
 from nw2v.kernels.stream import window_law
 from nw2v.losses.objectives import Loss, NaiveSoftmax, NegativeSampling
@@ -72,22 +72,6 @@ def test_a_sample_is_some_of_all_centers_with_their_whole_windows():
         assert any(entry == other for other in remaining)  # in the order of the text
 
 
-def test_every_center_is_as_likely(monkeypatch):
-    monkeypatch.setattr(heldout, "_RANKS_A_BLOCK", 7)  # more than one block
-    drawn = np.zeros(30)
-    for seed in range(3000):
-        numbers = heldout._sample(30, 10, stream_key(seed))
-        assert len(set(numbers.tolist())) == 10
-        drawn[numbers] += 1
-    assert np.abs(drawn / 3000 - 1 / 3).max() < 5 * np.sqrt(2 / 9 / 3000)
-
-
-def test_blocks_do_not_change_the_sample(monkeypatch):
-    whole = heldout._sample(1000, 100, stream_key(1))
-    monkeypatch.setattr(heldout, "_RANKS_A_BLOCK", 64)
-    assert np.array_equal(whole, heldout._sample(1000, 100, stream_key(1)))
-
-
 def test_the_seed_decides():
     text = encoded(random_text())
     first, again, other = (
@@ -124,7 +108,7 @@ def test_metrics_equal_the_naive_ones(monkeypatch, loss, threads, subsample):
     )
     error = metrics.pop("valid/cross_entropy_standard_error")
     assert 0 < error < 1
-    assert metrics == pytest.approx(expected, rel=1e-5)
+    assert metrics == pytest.approx(expected, rel=1e-5, abs=1e-6)
     assert all(type(value) is float for value in metrics.values())
 
 
@@ -157,6 +141,88 @@ def test_softmax_of_a_known_distribution():
     assert metrics["valid/cross_entropy"] == pytest.approx(true_cross_entropy(pairs, p), rel=1e-5)
     assert metrics["valid/loss"] == pytest.approx(metrics["valid/cross_entropy"], rel=1e-6)
     assert metrics["valid/perplexity"] == pytest.approx(np.exp(metrics["valid/cross_entropy"]))
+
+
+def test_scores_of_each_center_sum_up_to_the_metrics():
+    pairs = draw_heldout_pairs(encoded(random_text()), COUNTS, subsample=0, centers=70)
+    v, u = random_model()
+    for loss in LOSSES:
+        scores = heldout_scores(pairs, v, u, loss, COUNTS)
+        metrics = heldout_metrics(pairs, v, u, loss, COUNTS)
+        assert scores.surprise.shape == scores.own_loss.shape == pairs.centers.shape
+        assert scores.surprise.sum() / len(pairs) == metrics["valid/cross_entropy"]
+        assert scores.own_loss.sum() / len(pairs) == metrics["valid/loss"]
+        c, o = pairs.centers[-1], pairs.outsides[pairs.offsets[-2] :]
+        logits = u.astype(float) @ v[c]
+        if loss.noise_distribution(COUNTS) is not None:
+            logits += np.log(loss.noise_distribution(COUNTS))
+        p = naive.softmax(logits)
+        assert scores.surprise[-1] == pytest.approx(-np.log(p[o]).sum(), rel=1e-5)
+        assert scores.confidence[-1] == pytest.approx(p.max(), rel=1e-5)
+        assert scores.hits[-1] == np.count_nonzero(o == p.argmax())
+
+
+def test_only_negative_sampling_has_a_partition_function():
+    pairs = draw_heldout_pairs(encoded(random_text()), COUNTS, subsample=0, centers=70)
+    v, u = random_model()
+    assert heldout_scores(pairs, v, u, NaiveSoftmax(), COUNTS).log_partition is None
+    names = heldout_metrics(pairs, v, u, NaiveSoftmax(), COUNTS)
+    assert not [name for name in names if "partition" in name or "self_normalised" in name]
+
+
+@pytest.mark.parametrize("negatives", [1, 20])
+def test_negative_sampling_at_its_optimum_normalises_itself(negatives):
+    p = known_distribution()
+    loss = NegativeSampling(negatives=negatives)
+    pairs = draw_heldout_pairs(encoded(random_text()), COUNTS, subsample=0)
+    v = np.log(p) - np.log(negatives * loss.noise_distribution(COUNTS))
+    metrics = heldout_metrics(pairs, v, np.eye(VOCABULARY), loss, COUNTS)
+    assert metrics["valid/cross_entropy_self_normalised"] == pytest.approx(
+        true_cross_entropy(pairs, p), rel=1e-5
+    )
+    assert metrics["valid/log_partition_mean"] == pytest.approx(0, abs=1e-5)
+    assert metrics["valid/log_partition_standard_deviation"] == pytest.approx(0, abs=1e-5)
+
+
+def test_centers_of_twice_the_partition_function():
+    p = known_distribution()
+    loss = NegativeSampling(negatives=5)
+    pairs = draw_heldout_pairs(encoded([[0, 1], [2, 3]]), COUNTS, subsample=0)
+    v = np.log(p) - np.log(5 * loss.noise_distribution(COUNTS))
+    v[:2] += np.log(2)  # half of the four pairs
+    metrics = heldout_metrics(pairs, v, np.eye(VOCABULARY), loss, COUNTS)
+    assert metrics["valid/log_partition_mean"] == pytest.approx(np.log(2) / 2, rel=1e-4)
+    assert metrics["valid/log_partition_standard_deviation"] == pytest.approx(
+        np.log(2) / 2, rel=1e-4
+    )
+    assert metrics["valid/cross_entropy"] == pytest.approx(
+        metrics["valid/cross_entropy_self_normalised"] + metrics["valid/log_partition_mean"]
+    )
+
+
+def test_a_model_that_knows_the_distribution_is_calibrated_and_a_sharper_one_is_not():
+    rng = np.random.default_rng(0)
+    p = known_distribution()
+    centers = np.arange(VOCABULARY).repeat(500)
+    outsides = [rng.choice(VOCABULARY, p=p[center]) for center in centers]
+    pairs = heldout.HeldoutPairs(
+        centers=centers,
+        offsets=np.arange(len(centers) + 1),
+        outsides=np.array(outsides),
+        sentences=np.arange(len(centers)),
+        window=5,
+        subsample=0.0,
+    )
+    identity = np.eye(VOCABULARY)
+    error, sharper = (
+        heldout_metrics(pairs, scale * np.log(p), identity, NaiveSoftmax(), COUNTS)[
+            "valid/calibration_error"
+        ]
+        for scale in (1, 2)
+    )
+    assert error < 0.015
+    most = (p**2 / (p**2).sum(axis=1, keepdims=True)).max(axis=1)
+    assert sharper == pytest.approx((most - p.max(axis=1)).mean(), abs=0.01)
 
 
 @pytest.mark.parametrize("negatives", [1, 5, 20])
@@ -228,6 +294,7 @@ def test_no_pairs_no_metrics(text):
     v, u = random_model()
     for loss in LOSSES:
         assert heldout_metrics(pairs, v, u, loss, COUNTS) == {}
+        assert heldout_scores(pairs, v, u, loss, COUNTS).surprise.shape == (0,)
 
 
 def test_one_sentence_has_no_standard_error():

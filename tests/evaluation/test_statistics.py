@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from nw2v.evaluation.statistics import (
     average_ranks,
+    calibration_error,
     rank_correlation,
     ratio_and_standard_error,
 )
+from tests import naive
 
 
 def test_equal_values_share_their_mean_rank():
@@ -60,3 +62,39 @@ def test_one_cluster_has_no_standard_error():
     ratio, error = ratio_and_standard_error(np.array([2.0, 4.0]), np.array([1, 1]), np.zeros(2))
     assert ratio == 3
     assert np.isnan(error)
+
+
+def test_calibration_error_by_hand():
+    # Two bins of two events: 0.1 and 0.3 stated, one of two comes true; 0.6 and 0.8, none does.
+    confidence, hits = np.array([0.8, 0.1, 0.6, 0.3]), np.array([0, 1, 0, 0])
+    gaps = abs(1 - 0.4) + abs(0 - 1.4)
+    error = calibration_error(confidence, hits, np.ones(4), bins=2)
+    assert error == pytest.approx(gaps / 4)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(1, 4)), min_size=1, max_size=40),
+    st.integers(1, 12),
+)
+def test_calibration_error_equals_the_naive_one(units, bins):
+    levels, sizes = np.array(units).T
+    confidence = levels / 7
+    hits = sizes // 2
+    events = [
+        (p, i < h) for p, h, m in zip(confidence, hits, sizes, strict=True) for i in range(m)
+    ]
+    assert calibration_error(confidence, hits, sizes, bins=bins) == pytest.approx(
+        naive.calibration_error(*zip(*events, strict=True), bins=bins), abs=1e-12
+    )
+
+
+def test_calibration_error_of_equal_confidences_is_their_distance_from_the_frequency():
+    hits = np.array([1] * 30 + [0] * 70)
+    assert calibration_error(np.full(100, 0.25), hits, np.ones(100)) == pytest.approx(0.05)
+
+
+def test_chance_makes_the_calibration_error_that_is_said():
+    rng = np.random.default_rng(0)
+    p = np.full(4000, 0.1) + rng.uniform(0, 1e-6, 4000)
+    errors = [calibration_error(p, rng.random(4000) < p, np.ones(4000)) for _ in range(100)]
+    assert np.mean(errors) == pytest.approx(0.8 * np.sqrt(0.1 * 0.9 * 10 / 4000), rel=0.1)

@@ -1,0 +1,230 @@
+"""What differs between two systems, and how certain that is: over seeds, and over held-out text."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nw2v.errors import InputError
+from nw2v.evaluation.statistics import ratio_and_standard_error
+
+CONFIDENCE = 0.95
+"""Of every interval."""
+_NORMAL_QUANTILE = 1.959963984540054  # 97.5 % of the normal distribution lie below
+
+
+class Interval(NamedTuple):
+    """A mean and its 95 % confidence interval; the bounds are NaN where there is none."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Difference(NamedTuple):
+    """First system minus second, with what is known of its uncertainty.
+
+    All but the difference are NaN where there is too little to tell (one seed, one sentence).
+    """
+
+    difference: float
+    standard_error: float
+    low: float
+    """Lower end of the 95 % confidence interval."""
+    high: float
+    p_value: float
+    """Two-sided, of the hypothesis that the true difference is 0."""
+
+
+def interval_over_seeds(values: npt.ArrayLike) -> Interval:
+    r"""Estimate what a score is on average over training seeds.
+
+    ``mean -+ t_{n - 1} s / sqrt(n)`` with Student's t at 97.5 %: exact if scores of different seeds
+    are independent and normal.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        The score of each seed; all finite.
+
+    Returns
+    -------
+    Interval
+        With NaN bounds if n is 1.
+
+    Raises
+    ------
+    InputError
+        If there is no value, or one is not finite.
+    """
+    scores = _checked_scores("values", values)
+    mean, _, margin = _mean_with_margin(scores)
+    return Interval(mean, mean - margin, mean + margin)
+
+
+def paired_difference_over_seeds(a: npt.ArrayLike, b: npt.ArrayLike) -> Difference:
+    """Compare two systems that were trained with the same seeds.
+
+    Student's paired t-test and its interval: what the seeds have in common, the initial vectors and
+    the order of the text, cancels in the differences.
+
+    Parameters
+    ----------
+    a, b : array_like, shape (n,)
+        The score of each system with each seed, in the same order; all finite.
+
+    Returns
+    -------
+    Difference
+        With NaN for all but the difference if n is 1. Where all n differences are the same, the
+        interval has no width, and p is 1 if they are 0 and else 0.
+
+    Raises
+    ------
+    InputError
+        If there is no value, one is not finite, or there are not as many of b as of a.
+    """
+    from scipy.special import stdtr
+
+    first, second = _checked_scores("a", a), _checked_scores("b", b)
+    if len(first) != len(second):
+        raise InputError(
+            f"a and b must have a score for each seed, got {len(first)} and {len(second)} scores"
+        )
+    mean, error, margin = _mean_with_margin(first - second)
+    if error == 0:
+        p_value = 1.0 if mean == 0 else 0.0
+    else:
+        p_value = float(2 * stdtr(len(first) - 1, -abs(mean / error)))
+    return Difference(mean, error, mean - margin, mean + margin, p_value)
+
+
+def cross_entropy_difference(
+    a: npt.ArrayLike, b: npt.ArrayLike, sizes: np.ndarray, sentences: np.ndarray
+) -> Difference:
+    """Compare two systems on the same held-out pairs, center by center.
+
+    Each system is first averaged over its seeds. The difference of the two cross-entropies is then
+    the ratio of the differences a_i - b_i, summed over centers, to the number of pairs; its
+    standard error is that of `ratio_and_standard_error`, with sentences as clusters, and interval
+    and p-value are normal. They say what other text of the kind would change, for the models at
+    hand; what other seeds would, `paired_difference_over_seeds` says.
+
+    Parameters
+    ----------
+    a, b : array_like, shape (C,) or (seeds, C)
+        `HeldoutScores.surprise` of each system, in nats.
+    sizes : numpy.ndarray, shape (C,)
+        Pairs of each center: ``numpy.diff(pairs.offsets)``.
+    sentences : numpy.ndarray, shape (C,), integer
+        `HeldoutPairs.sentences`.
+
+    Returns
+    -------
+    Difference
+        In nats a pair; below 0 where a is better. All but the difference is NaN if there is only
+        one sentence; where no center differs, p is 1.
+
+    Raises
+    ------
+    InputError
+        If a or b has not one number for each of `sizes`, or there are none.
+    """
+    differences = mean_over_seeds("a", a, len(sizes)) - mean_over_seeds("b", b, len(sizes))
+    mean, error = ratio_and_standard_error(differences, sizes, sentences)
+    if error == 0:
+        p_value = 1.0 if mean == 0 else 0.0
+    else:
+        p_value = math.erfc(abs(mean / error) / math.sqrt(2))
+    margin = _NORMAL_QUANTILE * error
+    return Difference(mean, error, mean - margin, mean + margin, p_value)
+
+
+def holm(p_values: npt.ArrayLike) -> np.ndarray:
+    """Adjust p-values for the number of comparisons, by Holm's (1979) step-down method.
+
+    The smallest of m is multiplied by m, the next by m - 1 and so on, none becomes smaller than
+    those before it, and none larger than 1. To call the differences real whose adjusted p is below
+    0.05 makes any false call at all in at most 5 % of cases, however the comparisons depend on
+    each other.
+
+    Parameters
+    ----------
+    p_values : array_like, shape (m,)
+        In [0, 1]; NaN where there is none, which does not count as a comparison and stays NaN.
+
+    Returns
+    -------
+    numpy.ndarray, shape (m,), float64
+
+    Raises
+    ------
+    InputError
+        If one is outside [0, 1].
+    """
+    given = np.asarray(p_values, dtype=np.float64)
+    outside = given[(given < 0) | (given > 1)]
+    if given.ndim != 1 or outside.size:
+        what = f"the value {outside[0]}" if outside.size else f"shape {given.shape}"
+        raise InputError(f"p_values must be numbers from 0 to 1, of shape (m,); got {what}")
+    adjusted = given.copy()
+    order = np.argsort(given, kind="stable")[: np.count_nonzero(~np.isnan(given))]
+    steps = given[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return adjusted
+
+
+def mean_over_seeds(name: str, values: npt.ArrayLike, length: int) -> np.ndarray:
+    """Average what a system got with each seed, shape (length,) or (seeds, length).
+
+    Returns
+    -------
+    numpy.ndarray, shape (length,), float64
+
+    Raises
+    ------
+    InputError
+        If the shape is another one, or there is nothing to average.
+    """
+    return seed_rows(name, values, length).mean(axis=0)
+
+
+def seed_rows(name: str, values: npt.ArrayLike, length: int) -> np.ndarray:
+    """Check and give as (seeds, length), float64, what may be (length,) for a single seed.
+
+    Raises
+    ------
+    InputError
+        If the shape is another one, there is no seed, or `length` is 0.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    rows = array[np.newaxis] if array.ndim == 1 else array
+    if rows.ndim != 2 or rows.shape[1] != length or rows.size == 0:
+        raise InputError(
+            f"{name} must have shape ({length},) or (seeds, {length}), not empty; got {array.shape}"
+        )
+    return rows
+
+
+def _checked_scores(name: str, values: npt.ArrayLike) -> np.ndarray:
+    scores = np.asarray(values, dtype=np.float64)
+    if scores.ndim != 1 or scores.size == 0 or not np.isfinite(scores).all():
+        raise InputError(
+            f"{name} must be finite numbers, one a seed; got {scores.tolist()} of shape "
+            f"{scores.shape}"
+        )
+    return scores
+
+
+def _mean_with_margin(values: np.ndarray) -> tuple[float, float, float]:
+    """Mean, its standard error, and half the width of Student's interval; NaN for one value."""
+    from scipy.special import stdtrit
+
+    mean = float(values.mean())
+    if len(values) == 1:
+        return mean, math.nan, math.nan
+    error = float(values.std(ddof=1) / math.sqrt(len(values)))
+    return mean, error, float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)) * error
