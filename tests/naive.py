@@ -345,6 +345,23 @@ def spearman(x, y):
     return np.corrcoef(ranks(x), ranks(y))[0, 1]
 
 
+def isotropy(vectors):
+    """Partition function along each eigenvector both ways; cosine of each two words."""
+    vectors = np.asarray(vectors, np.float64)
+    _, directions = np.linalg.eigh(vectors.T @ vectors)
+    z = [sum(math.exp(s * a @ v) for v in vectors) for a in directions.T for s in (1, -1)]
+    some = [v for v in vectors if np.any(v)]
+    return min(z) / max(z), np.mean([cosine(a, b) for a, b in itertools.combinations(some, 2)])
+
+
+def common_neighbours(a, b, word, k):
+    def nearest(vectors):
+        others = [other for other in range(len(vectors)) if other != word]
+        return set(sorted(others, key=lambda o: -cosine(vectors[o], vectors[word]))[:k])
+
+    return len(nearest(a) & nearest(b)) / k
+
+
 # --- corpus -----------------------------------------------------------------------------------
 
 

@@ -285,7 +285,13 @@ def heldout_scores(
 
     log_negatives = math.log(loss.negatives) if isinstance(loss, NegativeSampling) else 0.0
     size = len(pairs.centers)
-    whole = HeldoutScores(*np.empty((4, size)), hits=np.empty(size, dtype=np.int64))
+    whole = HeldoutScores(
+        own_loss=np.empty(size),
+        surprise=np.empty(size),
+        log_partition=np.empty(size),
+        confidence=np.empty(size),
+        hits=np.empty(size, dtype=np.int64),
+    )
     for positions, part in map_blocks(score, range(0, len(words), _CENTERS_A_BLOCK), threads):
         for name, values in vars(part).items():
             getattr(whole, name)[positions] = values

@@ -124,7 +124,7 @@ def isotropy(vectors: np.ndarray) -> Isotropy:
     for block in _blocks(vectors):
         moments += block.T @ block
         lengths = np.linalg.norm(block, axis=1)
-        nonzero += np.count_nonzero(lengths)
+        nonzero += int(np.count_nonzero(lengths))
         total += (block[lengths > 0] / lengths[lengths > 0, np.newaxis]).sum(axis=0)
     directions = np.linalg.eigh(moments)[1]
 
@@ -306,9 +306,7 @@ def shifted_pmi_agreement(
             f"{u.shape[1]}"
         )
     if negatives < 1 or centers < 1:
-        raise InputError(
-            f"negatives and centers must be at least 1, got {negatives} and {centers}"
-        )
+        raise InputError(f"negatives and centers must be at least 1, got {negatives} and {centers}")
     _check_entries(offsets, words, counts, len(v))
     noise = np.asarray(noise, dtype=np.float64)
     if noise.shape != (len(v),) or not noise.min() > 0:
@@ -415,8 +413,8 @@ def _check_entries(offsets: np.ndarray, words: np.ndarray, counts: np.ndarray, s
         or not offsets[-1] == len(words) == len(counts)
     ):
         raise InputError(
-            f"offsets must rise from 0 to the number of entries, in {size + 1} steps; got shape "
-            f"{offsets.shape}, for {len(words)} words and {len(counts)} counts"
+            f"offsets must rise from 0 to the number of entries, in {size + 1} numbers; got "
+            f"shape {offsets.shape}, for {len(words)} words and {len(counts)} counts"
         )
     if len(words) and not 0 <= words.min() <= words.max() < size:
         raise InputError(

@@ -71,7 +71,9 @@ def add_logits(first, logits, log_prior, noise, sums):  # type: ignore[no-untype
         x = logits[row]
         before = sums.largest[row]
         largest = max(before, _largest(x, log_prior))
-        if largest > before:  # a few of the blocks: cheaper than to keep the word beside the maximum
+        if (
+            largest > before
+        ):  # a few of the blocks: cheaper than to keep the word beside the maximum
             sums.likeliest[row] = first + _place(x, log_prior, largest)
         total = 0.0
         if sums.exponentials[row] != 0:

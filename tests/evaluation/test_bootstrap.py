@@ -83,9 +83,7 @@ def test_questions_that_are_not_answerable_and_their_pairs_do_not_count():
     rng = np.random.default_rng(0)
     a, b = rng.random((2, 60)) < 0.5
     answerable = (pairs.first < 15) & (pairs.second < 15)
-    without = QuestionPairs(
-        pairs.first[answerable], pairs.second[answerable], pairs.sections[:15]
-    )
+    without = QuestionPairs(pairs.first[answerable], pairs.second[answerable], pairs.sections[:15])
     assert analogy_difference(a, b, pairs, answerable) == analogy_difference(
         a[answerable], b[answerable], without
     )

@@ -154,8 +154,9 @@ def test_scores_of_each_center_sum_up_to_the_metrics():
         assert scores.own_loss.sum() / len(pairs) == metrics["valid/loss"]
         c, o = pairs.centers[-1], pairs.outsides[pairs.offsets[-2] :]
         logits = u.astype(float) @ v[c]
-        if loss.noise_distribution(COUNTS) is not None:
-            logits += np.log(loss.noise_distribution(COUNTS))
+        prior = loss.log_prior(loss.noise_distribution(COUNTS))
+        if prior is not None:
+            logits += prior
         p = naive.softmax(logits)
         assert scores.surprise[-1] == pytest.approx(-np.log(p[o]).sum(), rel=1e-5)
         assert scores.confidence[-1] == pytest.approx(p.max(), rel=1e-5)

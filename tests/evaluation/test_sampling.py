@@ -58,5 +58,9 @@ def test_blocks_do_not_change_resamples(monkeypatch):
 
 
 def test_draws_are_what_they_always_were():
-    assert resampled([0, 0, 0, 0, 1, 1], 3).tolist() == [[3, 1, 0, 0, 0, 2], [1, 1, 1, 1, 1, 1], [1, 2, 1, 0, 1, 1]]
+    assert resampled([0, 0, 0, 0, 1, 1], 3).tolist() == [
+        [3, 1, 0, 0, 0, 2],
+        [1, 1, 1, 1, 1, 1],
+        [1, 2, 1, 0, 1, 1],
+    ]
     assert sample_without_replacement(100, 5, stream_key(0)).tolist() == [34, 68, 71, 73, 80]
