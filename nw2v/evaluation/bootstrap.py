@@ -15,6 +15,10 @@ from nw2v.evaluation.comparison import CONFIDENCE, Difference, mean_over_seeds, 
 from nw2v.evaluation.sampling import resample_multiplicities
 from nw2v.evaluation.statistics import rank_correlation
 
+# Resamples of fewer pairs differ in nothing.
+_FEWEST_UNITS = 3
+_UNKNOWN = (math.nan,) * 4
+
 
 class QuestionPairs(NamedTuple):
     """The word pairs that the questions a : b :: c : d of an analogy set are built from.
@@ -96,8 +100,8 @@ def analogy_difference(
     Returns
     -------
     Difference
-        Of micro accuracies. All but the difference is NaN where the pairs are too few to resample:
-        there must be three in some section, and two seldom have a question in a resample.
+        Of micro accuracies. All but the difference is NaN if no section has three pairs: whatever
+        questions two pairs leave in a resample are the same.
 
     Raises
     ------
@@ -117,13 +121,16 @@ def analogy_difference(
     difference = difference[some]
     used, ends = np.unique([pairs.first[some], pairs.second[some]], return_inverse=True)
     first, second = ends.reshape(2, -1)
+    strata = pairs.sections[used]
+    if np.bincount(strata).max() < _FEWEST_UNITS:
+        return Difference(float(difference.mean()), *_UNKNOWN)
     # Of each two pairs the sum over their questions: sum_q w_q x_q is then m' X m.
     shape = (len(used), len(used))
     differences = coo_array((difference, (first, second)), shape).tocsr()
     questions = coo_array((np.ones(len(difference)), (first, second)), shape).tocsr()
 
     totals, weights = [], []
-    for m in _resamples(pairs.sections[used], resamples, seed, "analogies"):
+    for m in _resamples(strata, resamples, seed, "analogies"):
         totals.append(np.einsum("pr,pr->r", m, differences @ m))
         weights.append(np.einsum("pr,pr->r", m, questions @ m))
     total, weight = np.concatenate(totals), np.concatenate(weights)
@@ -157,7 +164,8 @@ def similarity_difference(
     Returns
     -------
     Difference
-        NaN where a correlation does not exist (see `SimilarityScore`).
+        NaN where a correlation does not exist (see `SimilarityScore`); all but the difference is
+        NaN for two pairs.
 
     Raises
     ------
@@ -172,8 +180,8 @@ def similarity_difference(
     judged = np.asarray(judgements, dtype=np.float64)[known]
     correlations = [np.mean([rank_correlation(judged, row) for row in rows]) for rows in systems]
     observed = float(correlations[0] - correlations[1])
-    if math.isnan(observed):
-        return Difference(*[math.nan] * 5)
+    if math.isnan(observed) or len(judged) < _FEWEST_UNITS:
+        return Difference(observed, *_UNKNOWN)
 
     level_judged = _levels(judged)
     level_a, level_b = ([_levels(row) for row in rows] for rows in systems)
@@ -240,7 +248,7 @@ def _unit_ranks(level: np.ndarray, multiplicities: np.ndarray) -> np.ndarray:
 def _bootstrapped(observed: float, resampled: np.ndarray) -> Difference:
     """Percentile interval and the p-value that goes with it."""
     if len(resampled) < 2:
-        return Difference(observed, *[math.nan] * 4)
+        return Difference(observed, *_UNKNOWN)
     low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     smaller = min(np.count_nonzero(resampled <= 0), np.count_nonzero(resampled >= 0))
     return Difference(

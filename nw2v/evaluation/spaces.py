@@ -229,20 +229,24 @@ def procrustes_distance(a: np.ndarray, b: np.ndarray) -> float:
         If a and b have not the same number of words, or a number is not finite.
     """
     a, b = _checked_spaces(a, b)
-    means, scales = [], []
-    for space in (a, b):
-        mean = sum(block.sum(axis=0) for block in _unit_blocks(space)) / len(space)
-        squares = sum(float(np.square(block - mean).sum()) for block in _unit_blocks(space))
-        means.append(mean)
-        scales.append(math.sqrt(squares))
-    if min(scales) < 1e-7 * math.sqrt(len(a)):  # nothing but the rounding of equal unit vectors
-        return math.nan
-    cross = np.zeros((a.shape[1], b.shape[1]))
+    mean_a, mean_b = np.zeros(a.shape[1]), np.zeros(b.shape[1])
+    squares_a = squares_b = 0.0
+    products = np.zeros((a.shape[1], b.shape[1]))
     step = _rows_a_block(max(a.shape[1], b.shape[1]))
-    for block_a, block_b in zip(_unit_blocks(a, step), _unit_blocks(b, step), strict=True):
-        cross += (block_a - means[0]).T @ (block_b - means[1])
-    common = np.linalg.svd(cross, compute_uv=False).sum() / (scales[0] * scales[1])
-    return float(np.clip(1 - common**2, 0, 1))
+    for units_a, units_b in zip(_unit_blocks(a, step), _unit_blocks(b, step), strict=True):
+        mean_a += units_a.sum(axis=0) / len(a)
+        mean_b += units_b.sum(axis=0) / len(a)
+        squares_a += float(np.square(units_a).sum())
+        squares_b += float(np.square(units_b).sum())
+        products += units_a.T @ units_b
+    # Sums of squares and products about the means; a unit vector leaves no more to rounding.
+    squares_a -= len(a) * float(mean_a @ mean_a)
+    squares_b -= len(a) * float(mean_b @ mean_b)
+    products -= len(a) * np.outer(mean_a, mean_b)
+    if min(squares_a, squares_b) < 1e-12 * len(a):  # nothing but the rounding of equal vectors
+        return math.nan
+    squared_sum = np.linalg.svd(products, compute_uv=False).sum() ** 2
+    return float(np.clip(1 - squared_sum / (squares_a * squares_b), 0, 1))
 
 
 def shifted_pmi_agreement(
@@ -366,7 +370,7 @@ def _blocks(vectors: np.ndarray, rows: int | None = None) -> Iterator[np.ndarray
         yield vectors[first : first + step].astype(np.float64)
 
 
-def _unit_blocks(vectors: np.ndarray, rows: int | None = None) -> Iterator[np.ndarray]:
+def _unit_blocks(vectors: np.ndarray, rows: int) -> Iterator[np.ndarray]:
     """Unit vectors one block after the other, as float64; zero vectors stay zero."""
     for block in _blocks(vectors, rows):
         lengths = np.linalg.norm(block, axis=1, keepdims=True)

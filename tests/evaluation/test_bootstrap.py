@@ -103,10 +103,22 @@ def test_the_seed_decides():
 
 
 def test_too_few_pairs_to_resample():
-    pairs = QuestionPairs(np.array([0]), np.array([0]), np.array([0]))
-    only = analogy_difference([1.0], [0.0], pairs, resamples=1)
-    assert only.difference == 1
-    assert all(math.isnan(value) for value in only[1:])
+    result = analogy_difference([1.0, 0.0], [0.0, 0.0], ring(2, 1))
+    assert result.difference == 0.5
+    assert all(math.isnan(value) for value in result[1:])
+
+
+def test_a_single_resample_says_nothing():
+    result = analogy_difference(np.ones(60), np.zeros(60), ring(20, 3), resamples=1)
+    assert result.difference == 1
+    assert all(math.isnan(value) for value in result[1:])
+
+
+def test_resamples_without_a_question_do_not_count():
+    # Of three pairs drawn with replacement all are the same one time in nine.
+    result = analogy_difference([1, 1, 0], [0, 0, 0], ring(3, 1), resamples=500)
+    assert result.difference == pytest.approx(2 / 3)
+    assert not any(math.isnan(value) for value in result)
 
 
 def answers_of_random_pairs(rng: np.random.Generator, pairs: QuestionPairs, easier: float):
@@ -217,8 +229,15 @@ def test_a_correlation_that_does_not_exist():
 
 
 def test_resamples_without_a_correlation_do_not_count():
-    result = similarity_difference([1.0, 2.0], [2.0, 1.0], np.array([1.0, 2.0]), resamples=50)
+    rising, falling = np.arange(3.0), -np.arange(3.0)
+    result = similarity_difference(rising, falling, rising, resamples=500)
     assert result[:4] == pytest.approx((2, 0, 2, 2))
+
+
+def test_two_rated_pairs_have_a_difference_and_no_more():
+    result = similarity_difference([1.0, 2.0], [2.0, 1.0], np.array([1.0, 2.0]))
+    assert result.difference == 2
+    assert all(math.isnan(value) for value in result[1:])
 
 
 def test_arguments_of_similarity_that_do_not_fit():
