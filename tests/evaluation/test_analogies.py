@@ -273,3 +273,13 @@ def test_max_words_may_exceed_the_vocabulary():
     few = evaluate_analogies(vectors, questions, max_words=20)
     assert 0 < few.coverage < 1
     assert evaluate_analogies(vectors, questions, max_words=10**9).coverage == 1
+
+
+def test_answered_are_the_questions_with_a_prediction():
+    vectors = random_vectors(["a", "b", "c", "d", "x"])
+    questions = AnalogySet(
+        "mine", {"s": [("a", "b", "c", "d"), ("a", "b", "c", "no"), ("no", "b", "c", "d")]}
+    )
+    scores = evaluate_analogies(vectors, questions)
+    assert scores.answered.tolist() == [True, False, False]
+    assert scores.right[~scores.answered].sum() == 0

@@ -134,8 +134,9 @@ def answers_of_random_pairs(rng: np.random.Generator, pairs: QuestionPairs, easi
 
 
 @pytest.mark.parametrize("easier", [0.0, 1.0])
-def test_intervals_over_random_pairs_cover_the_truth(easier):
-    pairs = ring(60, 10)
+@pytest.mark.parametrize(("number", "partners"), [(60, 10), (20, 19)])
+def test_intervals_over_random_pairs_cover_the_truth(number, partners, easier):
+    pairs = ring(number, partners)
     # Two pairs, each as easy as a common and an own part of variance 1 make it, and noise.
     sd = math.sqrt(2 * (1 + 1) + 0.7**2)
     truth = 0.5 * math.erfc(-easier / sd / math.sqrt(2)) - 0.5
@@ -148,12 +149,12 @@ def test_intervals_over_random_pairs_cover_the_truth(easier):
         rejected += result.p_value < 0.05
         margin = 1.96 * np.std(a.astype(float) - b) / math.sqrt(len(a))
         covered_if_independent += abs(result.difference - truth) < margin
-    assert 0.92 < covered / 400 < 0.99
-    assert covered_if_independent / 400 < 0.8  # which is why pairs are resampled
+    assert 0.91 < covered / 400 < 0.99
+    assert covered_if_independent / 400 < 0.6  # which is why pairs are resampled
     if easier == 0:
-        assert rejected / 400 < 0.08
+        assert rejected / 400 < 0.09
     else:
-        assert rejected / 400 > 0.5
+        assert rejected / 400 > (0.5 if number == 60 else 0.2)
 
 
 @pytest.mark.parametrize(
