@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nw2v.corpus import Corpus
+from nw2v.corpus import Corpus, Split
 from nw2v.corpus.vocabulary import Vocabulary
 from nw2v.errors import InputError
 from nw2v.evaluation.heldout import draw_heldout_pairs, heldout_metrics
@@ -22,6 +22,7 @@ from nw2v.training.loop import fit
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream import StreamTrainer
+from nw2v.training.trainer import Trainer
 from nw2v.vectors import WordVectors
 from nw2v.vectors.model_file import load_model, save_model
 
@@ -136,6 +137,11 @@ def train(
     learning_rate: float | None = None,
     min_learning_rate: float | None = None,
     batch_windows: int | None = None,
+    optimizer: str | None = None,
+    batch_centers: int | None = None,
+    warm_up: float | None = None,
+    weight_decay: float | None = None,
+    memory_limit: int | None = None,
     threads: int | None = None,
     deterministic: bool = False,
     dim: int = 100,
@@ -163,8 +169,9 @@ def train(
         K, negative samples a pair; unused by naive softmax.
     noise_exponent : float
         Negatives are drawn in proportion to count ** noise_exponent.
-    trainer : {"stream"}
-        How gradients are obtained: "stream" reads the text window by window.
+    trainer : {"stream", "cooccurrence"}
+        How gradients are obtained: "stream" reads the text window by window, "cooccurrence" takes
+        them exactly from the co-occurrence counts of the whole text.
     epochs : int, optional
         Passes over the text. Unset: the studied default of the loss and trainer.
     learning_rate, min_learning_rate : float, optional
@@ -175,6 +182,18 @@ def train(
         Windows of the naive softmax that share one step, at the parameters from before it; 1 is the
         textbook loop. Unset: the studied default. Negative sampling has no such batch:
         there it must stay unset.
+    optimizer : {"adam", "adagrad", "sgd"}, optional
+        How trainer="cooccurrence" follows its gradients. Unset, like the four below: the studied
+        default. With trainer="stream" all five must stay unset.
+    batch_centers : int, optional
+        Center words that make a step together.
+    warm_up : float, optional
+        Part of all steps in which the learning rate rises, 0 to 0.9.
+    weight_decay : float, optional
+        A pass takes this part of the learning rate away from every vector.
+    memory_limit : int, optional
+        MiB for the logits of the naive softmax: beyond it they are computed twice. Counts that
+        would need more disk than there is are refused.
     threads : int, optional
         Unset: all cores that this process may use.
     deterministic : bool
@@ -242,6 +261,11 @@ def train(
         learning_rate=learning_rate,
         min_learning_rate=min_learning_rate,
         batch_windows=batch_windows,
+        optimizer=optimizer,
+        batch_centers=batch_centers,
+        warm_up=warm_up,
+        weight_decay=weight_decay,
+        memory_limit=memory_limit,
         threads=threads,
         deterministic=deterministic,
         dim=dim,
@@ -267,7 +291,10 @@ def train(
     parameters = Parameters(
         len(split.vocabulary), dim, seed=seed, initial_scale=settings.initial_scale
     )
-    stream = StreamTrainer(split.training, counts, parameters, settings)
+    if trainer == "stream":
+        chosen: Trainer = StreamTrainer(split.training, counts, parameters, settings)
+    else:
+        chosen = _cooccurrence_trainer(split, parameters, settings, callbacks)
     objective = make_loss(loss, negatives=negatives, noise_exponent=noise_exponent)
     pairs = draw_heldout_pairs(
         split.heldout,
@@ -292,7 +319,7 @@ def train(
             parameters.outside_vectors,
             objective,
             counts,
-            stream.noise,
+            chosen.noise,
         )
         if records and evaluate is not None:
             metrics.update(evaluate(model_so_far()))
@@ -300,7 +327,7 @@ def train(
 
     try:
         fit(
-            stream,
+            chosen,
             settings=settings.as_dict(),
             facts={
                 "vocabulary_size": len(split.vocabulary),
@@ -317,6 +344,32 @@ def train(
     except KeyboardInterrupt as error:
         raise Interrupted(model_so_far()) from error
     return model_so_far()
+
+
+def _cooccurrence_trainer(
+    split: Split, parameters: Parameters, settings: TrainingSettings, callbacks: Sequence[Callback]
+) -> Trainer:
+    from nw2v.kernels.exact_tiles import Counts
+    from nw2v.training.cooccurrence import CooccurrenceTrainer
+
+    def counted(done: int, total: int) -> None:
+        for callback in callbacks:
+            callback.counting(done, total)
+
+    found = split.cooccurrences(
+        window=settings.window,
+        subsample=settings.subsample,
+        shrink_window=settings.shrink_window,
+        threads=settings.threads,
+        progress=counted,
+    )
+    return CooccurrenceTrainer(
+        Counts(found.offsets, found.words, found.counts, found.row_sums()),
+        split.vocabulary.counts,
+        len(split.training.tokens),
+        parameters,
+        settings,
+    )
 
 
 def load(run_folder: str | os.PathLike[str]) -> Model:

@@ -39,6 +39,9 @@ class Command:
 
 COMMANDS = {
     "train": Command("train word vectors on a text; with -m a sweep", "nw2v.cli.train"),
+    "compare": Command(
+        "both losses on the same text and seeds, and how they differ", "nw2v.cli.compare"
+    ),
     "evaluate": Command("score a model on analogies and word similarity", "nw2v.cli.evaluate"),
     "neighbors": Command("the words nearest to some words", "nw2v.cli.queries", "neighbors"),
     "analogy": Command("A is to B as C is to ?", "nw2v.cli.queries", "analogy"),
@@ -48,7 +51,6 @@ COMMANDS = {
     "ui": Command("open MLflow's pages on the runs", "nw2v.cli.ui"),
 }
 PROMISED = {
-    "compare": Command("both losses side by side on the same text", None),
     "sweep": Command("a finished sweep's table and figures (sweep report)", None),
     "register": Command("log a run's vectors as an MLflow model", None),
     "resume": Command("go on with an interrupted run", None),

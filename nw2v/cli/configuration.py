@@ -29,12 +29,9 @@ from omegaconf.errors import OmegaConfBaseException
 import nw2v
 from nw2v.cli.settings import SETTINGS
 from nw2v.cli.suggestions import did_you_mean
-from nw2v.errors import InputError, NotAvailableError
+from nw2v.errors import InputError
 
 HYDRA_VERSION_BASE = "1.3"
-
-# Options of a group that are announced and not there yet.
-PROMISED_OPTIONS = {"trainer": {"cooccurrence"}}
 
 
 def config_folder() -> Path:
@@ -99,12 +96,22 @@ def _refuse_option(message: str) -> NoReturn:
     raise InputError(f"{message}; 'nw2v train --help' lists keys and options")
 
 
-def compose_all(line: CommandLine) -> list[DictConfig]:
+def compose_all(
+    line: CommandLine, config_name: str = "train", keys: Sequence[str] = SETTINGS
+) -> list[DictConfig]:
     """Compose the configuration of a command line, a sweep's with each of its values.
 
     A sweep over several keys has as many jobs as the product of the numbers of their values;
     here each value appears once, beside the first values of the other keys, which is enough to
     find the ones that no job could take.
+
+    Parameters
+    ----------
+    line : CommandLine
+    config_name : str
+        The file in `conf/`, unless the command line names another one.
+    keys : sequence of str
+        All that there are, to tell which one was meant.
 
     Returns
     -------
@@ -116,8 +123,8 @@ def compose_all(line: CommandLine) -> list[DictConfig]:
     InputError
         A configuration cannot be composed.
     """
-    with readable_errors(line.overrides), _initialized(line.options):
-        name = line.options.config_name or "train"
+    with readable_errors(line.overrides, keys), _initialized(line.options):
+        name = line.options.config_name or config_name
         loader = GlobalHydra.instance().config_loader()
         parsed = OverridesParser.create(loader).parse_overrides(line.overrides)
         sweeps = [override for override in parsed if override.is_sweep_override()]
@@ -188,7 +195,7 @@ def check_output_folder(line: CommandLine, config: DictConfig) -> None:
 
 
 @contextmanager
-def readable_errors(overrides: Sequence[str]) -> Iterator[None]:
+def readable_errors(overrides: Sequence[str], keys: Sequence[str] = SETTINGS) -> Iterator[None]:
     """Turn what Hydra and OmegaConf raise about a configuration into an InputError of one line."""
     try:
         yield
@@ -197,7 +204,7 @@ def readable_errors(overrides: Sequence[str]) -> Iterator[None]:
     except MissingConfigException as error:
         raise _no_such_option(error) from error
     except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(_unknown_key(overrides) or _first_lines(error)) from error
+        raise InputError(_unknown_key(overrides, keys) or _first_lines(error)) from error
     except yaml.YAMLError as error:
         raise InputError(_bad_yaml(error)) from error
 
@@ -226,27 +233,23 @@ def _no_such_option(error: MissingConfigException) -> InputError:
     if not group or not error.options:
         return InputError(_first_lines(error))
     there = ", ".join(error.options)
-    if option in PROMISED_OPTIONS.get(group, ()):
-        return NotAvailableError(
-            f"{group}={option} is not yet in this version of nw2v (there is: {there})"
-        )
     hint = did_you_mean(option, error.options)
     return InputError(f"{group}={option}: there is no such option{hint} (there is: {there})")
 
 
-def _unknown_key(overrides: Sequence[str]) -> str | None:
+def _unknown_key(overrides: Sequence[str], known: Sequence[str]) -> str | None:
     """Say which override names a key that does not exist, if one does."""
     groups = sorted(path.name for path in config_folder().iterdir() if path.is_dir())
     groups.remove("hydra")
-    sections = {key.rpartition(".")[0] for key in SETTINGS} - {""}
+    sections = {key.rpartition(".")[0] for key in known} - {""}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key = override.key_or_group
-        if key.split(".")[0].split("/")[0] == "hydra" or key in SETTINGS or key in groups:
+        if key.split(".")[0].split("/")[0] == "hydra" or key in known or key in groups:
             continue
         if key in sections:
-            keys = ", ".join(each for each in SETTINGS if each.startswith(f"{key}."))
+            keys = ", ".join(each for each in known if each.startswith(f"{key}."))
             return f"{override.input_line}: '{key}' has no value of its own, only {keys}"
-        return f"no configuration key '{key}'{did_you_mean(key, [*groups, *SETTINGS])}"
+        return f"no configuration key '{key}'{did_you_mean(key, [*groups, *known])}"
     return None
 
 

@@ -6,14 +6,14 @@ frequent enough) or to two settings together is found out by the rooms that use 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from nw2v.cli.suggestions import did_you_mean
 from nw2v.errors import InputError
-from nw2v.training.settings import CONFIGURATION_KEYS, TrainingSettings
+from nw2v.training.settings import CONFIGURATION_KEYS, TRAINERS, TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,10 @@ def _read_names(value: Any) -> list[str]:
     return [_read_text(item) for item in (value if isinstance(value, list) else [value])]
 
 
+def _read_numbers(value: Any) -> list[int]:
+    return [whole(1).read(item) for item in (value if isinstance(value, list) else [value])]
+
+
 TEXT = Kind("a text", _read_text)
 PATH = Kind("a path", lambda value: str(Path(_read_text(value)).expanduser()))
 FLAG = Kind("true or false", _read_flag)
@@ -106,6 +110,38 @@ TRAINING_SETTINGS: dict[str, str] = {
 }
 SETTINGS = tuple(sorted([*OTHER_SETTINGS, *TRAINING_SETTINGS]))
 
+# What `nw2v compare` has of its own; what it shares with `nw2v train` has the same keys.
+COMPARE_KINDS: dict[str, Kind] = {
+    "compare.systems": NAMES,
+    "compare.negatives": Kind("a whole number or a list of them", _read_numbers),
+    "compare.seeds": whole(1),
+    "tracking.vectors": Kind("none: a comparison keeps no vectors", choice("none", "none").read),
+}
+COMPARE_TRAINING_SETTINGS: dict[str, str] = {
+    **{
+        key: keyword
+        for key, keyword in TRAINING_SETTINGS.items()
+        if key.split(".")[0] in ("model", "evaluation", "seed")
+    },
+    "compare.noise_exponent": "noise_exponent",
+    "compare.threads": "threads",
+}
+COMPARE_TRAINERS = {
+    # Key without the trainer's name: keyword.
+    "compare.epochs": "epochs",
+    "compare.learning_rate": "learning_rate",
+}
+_UNUSED_BY_COMPARE = ("evaluation.vectors", "sweep.metric", "sweep.direction")
+COMPARISON_SETTINGS = tuple(
+    sorted(
+        [
+            *({*OTHER_SETTINGS, *COMPARE_KINDS} - {*_UNUSED_BY_COMPARE}),
+            *COMPARE_TRAINING_SETTINGS,
+            *(f"{key}.{trainer}" for key in COMPARE_TRAINERS for trainer in TRAINERS),
+        ]
+    )
+)
+
 
 def leaves(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return every value of nested mappings under its dotted key."""
@@ -136,17 +172,7 @@ def read_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     InputError
         A key that does not exist or is missing, or a value of the wrong type or out of range.
     """
-    given = leaves(config)
-    for key in given:
-        if any(name.startswith(f"{key}.") for name in SETTINGS):
-            raise InputError(f"{key}={given[key]}: '{key}' holds keys, such as {_first_key(key)}")
-        if key not in SETTINGS:
-            raise InputError(f"no configuration key '{key}'{did_you_mean(key, SETTINGS)}")
-    for key in SETTINGS:
-        if key not in given:
-            raise InputError(f"the configuration has no {key}")
-        if given[key] == "???":
-            raise InputError(f"{key} has no value: give {key}=VALUE")
+    given = _given(config, SETTINGS)
     read = {key: _read_other(key, kind, given[key]) for key, kind in OTHER_SETTINGS.items()}
     training = TrainingSettings(**train_keywords(given)).as_dict()
     read |= {key: training[keyword] for key, keyword in TRAINING_SETTINGS.items()}
@@ -155,16 +181,64 @@ def read_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return read
 
 
+def read_comparison(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the composed configuration of `nw2v compare`, as `read_settings` does."""
+    given = _given(config, COMPARISON_SETTINGS)
+    kinds = {**OTHER_SETTINGS, **COMPARE_KINDS}
+    read = {key: _read_other(key, kind, given[key]) for key, kind in kinds.items() if key in given}
+    shared = {
+        keyword: _as_number(keyword, given[key])
+        for key, keyword in COMPARE_TRAINING_SETTINGS.items()
+    }
+    try:
+        training = TrainingSettings(**shared).as_dict()
+    except InputError as error:
+        raise InputError(_as_compare_key(str(error), COMPARE_TRAINING_SETTINGS)) from None
+    read |= {key: training[keyword] for key, keyword in COMPARE_TRAINING_SETTINGS.items()}
+    for start, keyword in COMPARE_TRAINERS.items():
+        for trainer in TRAINERS:
+            key = f"{start}.{trainer}"
+            value = _as_number(keyword, given[key])
+            try:
+                TrainingSettings(trainer=trainer, **{keyword: value})
+            except InputError as error:
+                raise InputError(_as_compare_key(str(error), {key: keyword})) from None
+            read[key] = value
+    return read
+
+
+def _as_compare_key(message: str, keys: Mapping[str, str]) -> str:
+    """Name the key of `nw2v compare` in a message that names that of `nw2v train`."""
+    for key, keyword in keys.items():
+        named = f"{CONFIGURATION_KEYS[keyword]}="
+        if message.startswith(named):
+            return f"{key}={message.removeprefix(named)}"
+    return message
+
+
+def _given(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """Return the leaves of a configuration, which must be those that there are."""
+    given = leaves(config)
+    for key in given:
+        inside = [name for name in keys if name.startswith(f"{key}.")]
+        if inside:
+            raise InputError(f"{key}={given[key]}: '{key}' holds keys, such as {inside[0]}")
+        if key not in keys:
+            raise InputError(f"no configuration key '{key}'{did_you_mean(key, keys)}")
+    for key in keys:
+        if key not in given:
+            raise InputError(f"the configuration has no {key}")
+        if given[key] == "???":
+            raise InputError(f"{key} has no value: give {key}=VALUE")
+    return given
+
+
 def _read_other(key: str, kind: Kind, value: Any) -> Any:
     try:
         return kind.read(value)
     except ValueError:
         shown = "null" if value is None else value
         raise InputError(f"{key}={shown}: expected {kind.accepts}") from None
-
-
-def _first_key(section: str) -> str:
-    return next(name for name in SETTINGS if name.startswith(f"{section}."))
 
 
 def train_keywords(settings: Mapping[str, Any]) -> dict[str, Any]:

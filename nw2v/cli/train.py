@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import math
-import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import (
-    AbstractContextManager,
-    ExitStack,
-    contextmanager,
-    nullcontext,
-    redirect_stderr,
-    suppress,
-)
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-import hydra
-from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from nw2v.cli.application import launch, mark_as_jobs_own
 from nw2v.cli.configuration import (
-    HYDRA_VERSION_BASE,
     CommandLine,
     check_output_folder,
     compose_all,
-    config_folder,
     is_sweep,
     parse_command_line,
     plain,
-    readable_errors,
 )
 from nw2v.cli.ranking import rank_sweeps
 from nw2v.cli.scoring import EvaluationSets, load_sets, score
@@ -57,9 +44,6 @@ _log = logging.getLogger(__name__)
 # The sets of the command's jobs, loaded when the configuration is checked.
 _sets: dict[str, EvaluationSets] = {}
 
-# Set on an exception that a job raised, to tell it from one that Hydra ran into on the way there.
-_FROM_JOB = "raised_in_job"
-
 
 def run(arguments: Sequence[str]) -> int:
     """Train as the command line says, or print what it asks for.
@@ -80,41 +64,18 @@ def run(arguments: Sequence[str]) -> int:
         The configuration is wrong; found out before any work begins.
     """
     line = parse_command_line(arguments)
-    sweep = False
+    config, sweep = None, False
     if line.composes:
         configs = compose_all(line)
         sweep = is_sweep(line, configs[0])
         if line.trains:
             _check(line, configs, sweep)
-    with ExitStack() as stack:
-        stack.callback(_sets.clear)
-        if line.trains:
-            stack.enter_context(_mode_known(configs[0]))
-        job = train_job if sweep else _without_hydras_line(train_job, stack)
-        stack.enter_context(_command_line("nw2v", [*line.overrides, *line.flags]))
-        stack.enter_context(_environment("HYDRA_FULL_ERROR", "1"))
-        stack.enter_context(_logging_restored())
-        stack.enter_context(readable_errors(line.overrides))
-        application = hydra.main(
-            version_base=HYDRA_VERSION_BASE,
-            config_path=str(config_folder()),
-            config_name="train",
-        )(job)
-        try:
-            application()
-        except ValueError as error:
-            if line.options.shell_completion:  # a shell that Hydra does not know
-                raise InputError(str(error)) from error
-            raise
-        except OSError as error:
-            if getattr(error, _FROM_JOB, False) or not line.trains:
-                raise
-            reason = error.strerror or str(error)
-            raise InputError(
-                f"cannot write the output folder {error.filename}: {reason}"
-            ) from error
-        finally:
-            rank_sweeps()
+            config = configs[0]
+    try:
+        launch(train_job, "train", line, config, sweep=sweep)
+    finally:
+        rank_sweeps()
+        _sets.clear()
     return 0
 
 
@@ -190,7 +151,7 @@ def train_job(config: DictConfig) -> float | None:
         check_sources(settings)
         return _train(settings)
     except Exception as error:
-        setattr(error, _FROM_JOB, True)
+        mark_as_jobs_own(error)
         _log.info("failed", exc_info=True)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             _log.warning("job %s failed: %s", HydraConfig.get().job.num, error)
@@ -336,87 +297,6 @@ def _tracking(
         configuration=settings,
         output_folder=folder,
     )
-
-
-@contextmanager
-def _command_line(program: str, arguments: Sequence[str]) -> Iterator[None]:
-    before, sys.argv = sys.argv, [program, *arguments]
-    try:
-        yield
-    finally:
-        sys.argv = before
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    """Set a variable for a while; this one lets Hydra raise errors instead of printing them."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
-
-
-@contextmanager
-def _logging_restored() -> Iterator[None]:
-    """Take back what Hydra does to the root logger, and close the log file of the last job."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    try:
-        yield
-    finally:
-        for handler in root.handlers[:]:
-            if handler not in handlers:
-                root.removeHandler(handler)
-                handler.close()
-        for handler in handlers:
-            if handler not in root.handlers:
-                root.addHandler(handler)
-        root.setLevel(level)
-
-
-@contextmanager
-def _mode_known(config: DictConfig) -> Iterator[None]:
-    """Spare Hydra one of its two compositions: it is made only to look at `hydra.mode`."""
-    before = Hydra.get_mode
-    Hydra.get_mode = lambda self, config_name, overrides: config.hydra.mode  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        Hydra.get_mode = before  # type: ignore[method-assign]
-
-
-def _without_hydras_line(job: Any, stack: ExitStack) -> Any:
-    """Wrap a job so that only our own line about its failure is printed, not Hydra's as well."""
-
-    @functools.wraps(job)
-    def quiet_job(config: DictConfig) -> Any:
-        try:
-            return job(config)
-        except Exception:
-            stack.enter_context(redirect_stderr(_WithoutHydrasLine(sys.stderr)))
-            raise
-
-    return quiet_job
-
-
-class _WithoutHydrasLine:
-    """A stream that swallows the line which Hydra prints before it raises a job's exception."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        if text.startswith("Error executing job with overrides"):
-            return len(text)
-        return self._stream.write(text)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 def pictures(model: Model, vectors: str) -> dict[str, Figure]:

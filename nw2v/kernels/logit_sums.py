@@ -105,12 +105,22 @@ def _softplus(x, noise):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _largest(x, log_prior):  # type: ignore[no-untyped-def]
-    """Maximum of x + a; NaN is above everything.
+def largest_of(x):  # type: ignore[no-untyped-def]
+    """Maximum of x (n,) float32; NaN is above everything.
 
     Compared as integers, which are in the same order once the bits below the sign of negative
     numbers are flipped: a maximum of floats that may be NaN is not vectorised.
     """
+    largest = np.int32(-0x80000000)
+    for i in range(x.size):
+        bits = np.float32(x[i]).view(np.int32)
+        largest = max(largest, np.int32(bits ^ ((bits >> _31) & _ALL_BUT_SIGN)))
+    return np.int32(largest ^ ((largest >> _31) & _ALL_BUT_SIGN)).view(np.float32)
+
+
+@kernel
+def _largest(x, log_prior):  # type: ignore[no-untyped-def]
+    """Maximum of x + a, found as `largest_of` does."""
     largest = np.int32(-0x80000000)
     for i in range(x.size):
         bits = np.float32(x[i] + log_prior[i]).view(np.int32)

@@ -1,4 +1,4 @@
-"""What training tells the outside: a small protocol of five moments."""
+"""What training tells the outside: a small protocol of a few moments."""
 
 from __future__ import annotations
 
@@ -62,11 +62,15 @@ class Report:
 class Callback:
     """Base of all callbacks: override the moments you care about.
 
-    The moments come in this order: `started` once; `epoch` before the first pass and after each
-    (with the metrics of the evaluation, where there is one); `step` at fixed places of the text,
-    about a hundred times a run; and in the end either `finished` or `failed` once. An exception
-    raised in a callback stops the training.
+    The moments come in this order: `counting` while co-occurrences are counted, where a trainer
+    needs them and they are not in the cache; `started` once; `epoch` before the first pass and
+    after each (with the metrics of the evaluation, where there is one); `step` at fixed places of
+    the text, about a hundred times a run; and in the end either `finished` or `failed` once. An
+    exception raised in a callback stops the training.
     """
+
+    def counting(self, done: int, total: int) -> None:
+        """Of `total` tokens of the text, those of `done` have been counted with their windows."""
 
     def started(self, start: TrainingStart) -> None:
         """Training is about to begin."""

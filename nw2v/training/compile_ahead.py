@@ -37,7 +37,7 @@ def compile_ahead(settings: Mapping[str, Any]) -> None:
     """
     negatives = negative_sampling
     kernels = (naive_softmax.work, negatives.work, negatives.negative_sampling_pass)
-    if any(is_kept(kernel) for kernel in kernels):
+    if settings["trainer"] != "stream" or any(is_kept(kernel) for kernel in kernels):
         return
     command = [sys.executable, "-m", __name__, json.dumps(dict(settings))]
     # Without it, training compiles for itself.

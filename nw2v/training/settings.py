@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nw2v.cores import available_cores
-from nw2v.errors import InputError, NotAvailableError
+from nw2v.errors import InputError
 
 CONFIGURATION_KEYS = {
     "loss": "loss",
@@ -20,6 +20,11 @@ CONFIGURATION_KEYS = {
     "learning_rate": "trainer.learning_rate",
     "min_learning_rate": "trainer.min_learning_rate",
     "batch_windows": "trainer.batch_windows",
+    "optimizer": "trainer.optimizer",
+    "batch_centers": "trainer.batch_centers",
+    "warm_up": "trainer.warm_up",
+    "weight_decay": "trainer.weight_decay",
+    "memory_limit": "trainer.memory_limit",
     "threads": "trainer.threads",
     "deterministic": "trainer.deterministic",
     "dim": "model.dim",
@@ -40,10 +45,23 @@ STUDIED_DEFAULTS = {
     # (loss, trainer): (learning rate, epochs)
     ("negative_sampling", "stream"): (0.05, 5),
     ("naive_softmax", "stream"): (0.1, 1),
+    ("negative_sampling", "cooccurrence"): (0.06, 20),
+    ("naive_softmax", "cooccurrence"): (0.06, 20),
 }
+COOCCURRENCE_DEFAULTS: dict[str, Any] = {
+    "optimizer": "adam",
+    "batch_centers": 512,
+    "warm_up": 0.05,
+    "weight_decay": 0.5,
+    "memory_limit": 1024,
+}
+"""What `trainer=cooccurrence` takes for its own settings, where they are unset."""
 STUDIED_BATCH_WINDOWS = 1
 """Windows of the naive softmax that share a step where `trainer.batch_windows` is unset."""
 LARGEST_BATCH = 4096
+LARGEST_BATCH_CENTERS = 65_536
+TRAINERS = ("stream", "cooccurrence")
+OPTIMIZERS = ("adam", "adagrad", "sgd")
 LARGEST_STEP = 0.5
 """Default learning rate times the times that a word may be a negative of one center."""
 LARGEST_DIM = 10_000
@@ -71,6 +89,11 @@ class TrainingSettings:
     learning_rate: float | None = None
     min_learning_rate: float | None = None
     batch_windows: int | None = None
+    optimizer: str | None = None
+    batch_centers: int | None = None
+    warm_up: float | None = None
+    weight_decay: float | None = None
+    memory_limit: int | None = None
     threads: int | None = None
     deterministic: bool = False
     dim: int = 100
@@ -87,17 +110,20 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         _one_of("loss", self.loss, ("naive_softmax", "negative_sampling"))
-        if self.trainer == "cooccurrence":
-            raise NotAvailableError(
-                "trainer=cooccurrence is not in this version yet: use trainer=stream"
-            )
-        _one_of("trainer", self.trainer, ("stream",))
+        _one_of("trainer", self.trainer, TRAINERS)
         _whole("negatives", self.negatives, 1, LARGEST_NEGATIVES)
         _number("noise_exponent", self.noise_exponent, -10.0, 10.0)
         _whole("epochs", self.epochs, 1, 1_000_000, optional=True)
         _number("learning_rate", self.learning_rate, 0.0, 100.0, above=True, optional=True)
         _number("min_learning_rate", self.min_learning_rate, 0.0, 100.0, optional=True)
         _whole("batch_windows", self.batch_windows, 1, LARGEST_BATCH, optional=True)
+        if self.optimizer is not None:
+            _one_of("optimizer", self.optimizer, OPTIMIZERS)
+        _whole("batch_centers", self.batch_centers, 1, LARGEST_BATCH_CENTERS, optional=True)
+        _number("warm_up", self.warm_up, 0.0, 0.9, optional=True)
+        _number("weight_decay", self.weight_decay, 0.0, 10.0, optional=True)
+        _whole("memory_limit", self.memory_limit, 1, 10**9, optional=True)
+        self._check_trainer()
         _whole("threads", self.threads, 1, 4096, optional=True)
         _boolean("deterministic", self.deterministic)
         _whole("dim", self.dim, 1, LARGEST_DIM)
@@ -119,6 +145,20 @@ class TrainingSettings:
                 f"trainer.learning_rate={resolved.learning_rate:g}: lower it or leave it unset"
             )
 
+    def _check_trainer(self) -> None:
+        """Refuse what belongs to another trainer, where it would do nothing."""
+        if self.trainer == "cooccurrence":
+            others, why = ["batch_windows"], "it takes all windows of a center word at one time"
+        else:
+            others, why = [*COOCCURRENCE_DEFAULTS], "it takes the text window by window"
+        for name in others:
+            value = getattr(self, name)
+            if value is not None:
+                raise InputError(
+                    f"{CONFIGURATION_KEYS[name]}={value}: trainer={self.trainer} has no such "
+                    f"setting ({why}); leave it unset"
+                )
+
     def resolved(self, counts: np.ndarray | None = None) -> TrainingSettings:
         """Fill in the studied defaults of this loss and trainer, and the number of cores.
 
@@ -134,14 +174,20 @@ class TrainingSettings:
         learning_rate, epochs = STUDIED_DEFAULTS[self.loss, self.trainer]
         if self.learning_rate is not None:
             learning_rate = self.learning_rate
-        elif counts is not None and self.loss == "negative_sampling":
+        elif counts is not None and (self.loss, self.trainer) == ("negative_sampling", "stream"):
             learning_rate = min(learning_rate, LARGEST_STEP / self._largest_load(counts))
         values: dict[str, Any] = {"learning_rate": learning_rate}
         if self.epochs is None:
             values["epochs"] = epochs
         if self.min_learning_rate is None:
             values["min_learning_rate"] = learning_rate / 250
-        if self.batch_windows is None and self.loss == "naive_softmax":
+        if self.trainer == "cooccurrence":
+            values |= {
+                name: value
+                for name, value in COOCCURRENCE_DEFAULTS.items()
+                if getattr(self, name) is None
+            }
+        elif self.batch_windows is None and self.loss == "naive_softmax":
             values["batch_windows"] = STUDIED_BATCH_WINDOWS
         if self.threads is None:
             values["threads"] = available_cores()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from nw2v.training.parameters import Parameters
 
 
@@ -21,7 +23,7 @@ class Progress:
         Tokens processed since the last report.
     loss : float
         Sum of the losses of all pairs since the last report.
-    pairs : int
+    pairs : float
         How many pairs that were.
     seconds : float
         Training time since the last report.
@@ -32,7 +34,7 @@ class Progress:
     step: int
     tokens: int
     loss: float
-    pairs: int
+    pairs: float
     seconds: float
     learning_rate: float
 
@@ -43,6 +45,8 @@ class Trainer(Protocol):
     parameters: Parameters
     epochs: int
     total_steps: int
+    noise: np.ndarray | None
+    """The noise distribution (V,) as it is really sampled, if there is one."""
     initial_loss: float
     """Mean loss a pair of vectors that know nothing: all scores zero."""
 

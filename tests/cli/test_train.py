@@ -19,6 +19,7 @@ import pytest
 import nw2v
 from nw2v.cli import main
 from nw2v.cli import train as train_module
+from nw2v.cli.configuration import config_folder
 
 QUICK = [
     "model.dim=16",
@@ -313,7 +314,7 @@ def test_a_full_standard_output_is_no_failed_training(text: Path, in_folder: Pat
         (["--cfg", "job"], "corpus:\n  name: docstrings\n"),
         (["--cfg", "job", "model.dim=0"], "  dim: 0\n"),
         (["--cfg", "job", "--package", "loss"], "negatives: 5"),
-        (["--info", "searchpath"], str(train_module.config_folder())),
+        (["--info", "searchpath"], str(config_folder())),
         (["--hydra-help"], "Hydra ("),
         (["-sc", "install=bash"], "complete "),
     ],

@@ -19,9 +19,9 @@ corpus = nw2v.Corpus.from_file(sys.argv[1], min_count=1, cache_dir=sys.argv[2])
 nw2v.train(corpus, epochs=1, **json.loads(sys.argv[3]))
 """
 SETTINGS = [
-    {"loss": "negative_sampling", "dim": 8, "deterministic": False},
-    {"loss": "negative_sampling", "dim": 8, "deterministic": True},
-    {"loss": "naive_softmax", "dim": 8, "deterministic": False},
+    {"trainer": "stream", "loss": "negative_sampling", "dim": 8, "deterministic": False},
+    {"trainer": "stream", "loss": "negative_sampling", "dim": 8, "deterministic": True},
+    {"trainer": "stream", "loss": "naive_softmax", "dim": 8, "deterministic": False},
 ]
 
 
@@ -49,10 +49,11 @@ def test_training_finds_what_was_compiled_ahead(settings, tmp_path):
     assert run("-c", TRAIN, str(text), str(tmp_path / "cache"), json.dumps(settings)) == found
 
 
-def test_nothing_is_compiled_ahead_where_code_is_kept(monkeypatch):
+def test_nothing_is_compiled_ahead_where_code_is_kept_or_another_trainer_runs(monkeypatch):
     started = []
     monkeypatch.setattr(subprocess, "Popen", lambda *arguments, **_: started.append(arguments))
     for kept in (True, False):
         monkeypatch.setattr(compile_ahead, "is_kept", lambda kernel, kept=kept: kept)
         compile_ahead.compile_ahead(SETTINGS[0])
+        compile_ahead.compile_ahead({**SETTINGS[0], "trainer": "cooccurrence"})
     assert len(started) == 1

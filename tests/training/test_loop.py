@@ -41,6 +41,7 @@ class Scripted:
     """A trainer that reports given losses, one a pass."""
 
     parameters: Any = None
+    noise: Any = None
     initial_loss = 2.0
 
     def __init__(self, losses, error=None):

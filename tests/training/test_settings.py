@@ -57,11 +57,6 @@ def test_a_value_out_of_range_is_refused_by_its_configuration_key(keyword, value
     assert "\n" not in message
 
 
-def test_the_cooccurrence_trainer_says_that_it_is_not_there():
-    with pytest.raises(InputError, match="not in this version"):
-        TrainingSettings(trainer="cooccurrence")
-
-
 def test_a_minimum_above_the_learning_rate_is_refused():
     with pytest.raises(InputError, match=r"trainer\.min_learning_rate=0\.2 is above"):
         TrainingSettings(learning_rate=0.1, min_learning_rate=0.2)

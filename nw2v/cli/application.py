@@ -1,0 +1,173 @@
+"""A function as a Hydra application: what surrounds it, whatever it does."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr
+from typing import Any, TextIO
+
+import hydra
+from hydra._internal.hydra import Hydra
+from omegaconf import DictConfig
+
+from nw2v.cli.configuration import (
+    HYDRA_VERSION_BASE,
+    CommandLine,
+    config_folder,
+    readable_errors,
+)
+from nw2v.cli.settings import SETTINGS
+from nw2v.errors import InputError
+
+Job = Callable[[DictConfig], Any]
+
+# Set on an exception that a job raised, to tell it from one that Hydra ran into on the way there.
+_FROM_JOB = "raised_in_job"
+
+
+def mark_as_jobs_own(error: BaseException) -> None:
+    """Let `launch` know that a job raised an error, not Hydra."""
+    setattr(error, _FROM_JOB, True)
+
+
+def launch(
+    job: Job,
+    config_name: str,
+    line: CommandLine,
+    config: DictConfig | None,
+    *,
+    sweep: bool = False,
+    keys: Sequence[str] = SETTINGS,
+) -> None:
+    """Let Hydra run a job, or print what the command line asks for.
+
+    Parameters
+    ----------
+    job : callable
+        Is given the composed configuration; marks what it raises by `mark_as_jobs_own`.
+    config_name : str
+        The file in `conf/` that configures it.
+    line : CommandLine
+    config : DictConfig or None
+        The composed configuration, if a job will run: spares Hydra one composition.
+    sweep : bool
+        Whether several jobs will run.
+    keys : sequence of str
+        All keys of the configuration.
+
+    Raises
+    ------
+    InputError
+        What Hydra finds wrong, in one line.
+    """
+    with ExitStack() as stack:
+        if config is not None:
+            stack.enter_context(_mode_known(config))
+        wrapped = job if sweep else _without_hydras_line(job, stack)
+        stack.enter_context(_command_line("nw2v", [*line.overrides, *line.flags]))
+        stack.enter_context(_environment("HYDRA_FULL_ERROR", "1"))
+        stack.enter_context(_logging_restored())
+        stack.enter_context(readable_errors(line.overrides, keys))
+        application = hydra.main(
+            version_base=HYDRA_VERSION_BASE,
+            config_path=str(config_folder()),
+            config_name=config_name,
+        )(wrapped)
+        try:
+            application()
+        except ValueError as error:
+            if line.options.shell_completion:  # a shell that Hydra does not know
+                raise InputError(str(error)) from error
+            raise
+        except OSError as error:
+            if getattr(error, _FROM_JOB, False) or not line.trains:
+                raise
+            reason = error.strerror or str(error)
+            raise InputError(
+                f"cannot write the output folder {error.filename}: {reason}"
+            ) from error
+
+
+@contextmanager
+def _command_line(program: str, arguments: Sequence[str]) -> Iterator[None]:
+    before, sys.argv = sys.argv, [program, *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Set a variable for a while; this one lets Hydra raise errors instead of printing them."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+@contextmanager
+def _logging_restored() -> Iterator[None]:
+    """Take back what Hydra does to the root logger, and close the log file of the last job."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        for handler in root.handlers[:]:
+            if handler not in handlers:
+                root.removeHandler(handler)
+                handler.close()
+        for handler in handlers:
+            if handler not in root.handlers:
+                root.addHandler(handler)
+        root.setLevel(level)
+
+
+@contextmanager
+def _mode_known(config: DictConfig) -> Iterator[None]:
+    """Spare Hydra one of its two compositions: it is made only to look at `hydra.mode`."""
+    before = Hydra.get_mode
+    Hydra.get_mode = lambda self, config_name, overrides: config.hydra.mode  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = before  # type: ignore[method-assign]
+
+
+def _without_hydras_line(job: Any, stack: ExitStack) -> Any:
+    """Wrap a job so that only our own line about its failure is printed, not Hydra's as well."""
+
+    @functools.wraps(job)
+    def quiet_job(config: DictConfig) -> Any:
+        try:
+            return job(config)
+        except Exception:
+            stack.enter_context(redirect_stderr(_WithoutHydrasLine(sys.stderr)))
+            raise
+
+    return quiet_job
+
+
+class _WithoutHydrasLine:
+    """A stream that swallows the line which Hydra prints before it raises a job's exception."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        if text.startswith("Error executing job with overrides"):
+            return len(text)
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

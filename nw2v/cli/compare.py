@@ -1,0 +1,251 @@
+"""`nw2v compare`: both losses on equal terms, as a Hydra application."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from nw2v.cli.application import launch, mark_as_jobs_own
+from nw2v.cli.configuration import (
+    check_output_folder,
+    compose_all,
+    is_sweep,
+    parse_command_line,
+    plain,
+)
+from nw2v.cli.scoring import load_sets
+from nw2v.cli.settings import COMPARISON_SETTINGS, read_comparison
+from nw2v.cli.train import check_sources, open_corpus
+from nw2v.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from nw2v.comparison import Comparison, System
+    from nw2v.tracking.parent_run import ParentRun
+    from nw2v.training.callbacks import Callback
+    from nw2v.training.progress import CompilationNotice
+
+_log = logging.getLogger(__name__)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Compare as the command line says, or print what it asks for.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    InputError
+        The configuration is wrong; found out before any work begins.
+    """
+    line = parse_command_line(arguments)
+    config = None
+    if line.composes:
+        configs = compose_all(line, "compare", COMPARISON_SETTINGS)
+        if is_sweep(line, configs[0]):
+            raise InputError(
+                "nw2v compare makes no sweeps: give several systems in compare.systems and "
+                "compare.negatives"
+            )
+        if line.trains:
+            config = configs[0]
+            _check(read_comparison(plain(config)))
+            check_output_folder(line, config)
+    launch(compare_job, "compare", line, config, keys=COMPARISON_SETTINGS)
+    return 0
+
+
+def _check(settings: Mapping[str, Any]) -> None:
+    """Find out what is wrong before anything is read or trained."""
+    from nw2v.comparison.systems import read_systems
+
+    read_systems(settings["compare.systems"], settings["compare.negatives"])
+    check_sources(settings)
+    load_sets(settings["evaluation.analogies"], settings["evaluation.similarity"])
+
+
+def compare_job(config: DictConfig) -> None:
+    """Make one comparison within the folder that Hydra has made for it."""
+    try:
+        settings = read_comparison(plain(config))
+        _compare(settings, Path(HydraConfig.get().runtime.output_dir))
+    except Exception as error:
+        mark_as_jobs_own(error)
+        _log.info("failed", exc_info=True)
+        raise
+
+
+def _compare(settings: Mapping[str, Any], folder: Path) -> None:
+    from nw2v.comparison import compare
+    from nw2v.training.progress import CompilationNotice
+
+    sets = load_sets(settings["evaluation.analogies"], settings["evaluation.similarity"])
+    with CompilationNotice() as notice, _parent(settings, folder) as parent:
+        corpus = open_corpus(settings)
+        comparison = compare(
+            corpus,
+            systems=settings["compare.systems"],
+            negatives=settings["compare.negatives"],
+            seeds=settings["compare.seeds"],
+            analogies=sets.analogies,
+            similarity=sets.similarity,
+            epochs=_by_trainer(settings, "compare.epochs"),
+            learning_rates=_by_trainer(settings, "compare.learning_rate"),
+            callbacks_for=_Callbacks(notice, parent),
+            seed=settings["seed"],
+            **_shared(settings),
+        )
+        written = write_report(comparison, folder, _command())
+        if parent is not None:
+            figures = {f"{name}.png": figure for name, figure in written.figures.items()}
+            parent.log(written.texts, figures, _metrics(comparison))
+    _log.info("%s", written.summary)
+    print(written.summary)
+    print(f"report      {folder / 'report.html'}")
+    if parent is not None:
+        print(f"MLflow      experiment {parent.experiment}, run {parent.run_name}")
+
+
+def _parent(settings: Mapping[str, Any], folder: Path) -> Any:
+    if settings["tracking.name"] == "none":
+        return nullcontext()
+    from nw2v.tracking.parent_run import ParentRun
+
+    path, name = settings["corpus.path"], settings["corpus.name"]
+    corpus = Path(path).name.partition(".")[0] if path and name == "file" else name
+    return ParentRun(
+        uri=settings["tracking.uri"],
+        experiment=settings["tracking.experiment"],
+        run_name=settings["tracking.run_name"] or f"compare-{corpus}",
+        configuration=settings,
+        tags={"nw2v.kind": "comparison", "corpus": corpus},
+        output_folder=folder,
+    )
+
+
+class _Callbacks:
+    """Gives each training its progress bar, and its run below the comparison's."""
+
+    def __init__(self, notice: CompilationNotice, parent: ParentRun | None) -> None:
+        self._notice, self._parent = notice, parent
+
+    def __call__(self, system: System, seed: int) -> list[Callback]:
+        from nw2v.training.progress import ProgressBar
+
+        callbacks: list[Callback] = [
+            self._notice,
+            ProgressBar(label=f"{system.name}, seed {seed}"),
+        ]
+        if self._parent is not None:
+            from nw2v.tracking.mlflow_callback import MlflowCallback
+
+            callbacks.append(
+                MlflowCallback(
+                    uri=self._parent.uri,
+                    experiment=self._parent.experiment,
+                    run_name=f"{system.name}, seed {seed}",
+                    vectors="none",
+                    parent_run_id=self._parent.run_id,
+                )
+            )
+        return callbacks
+
+
+def _shared(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of `nw2v.train` that all systems have in common."""
+    return {
+        "dim": settings["model.dim"],
+        "window": settings["model.window"],
+        "shrink_window": settings["model.shrink_window"],
+        "subsample": settings["model.subsample"],
+        "initial_scale": settings["model.initial_scale"],
+        "noise_exponent": settings["compare.noise_exponent"],
+        "threads": settings["compare.threads"],
+        "heldout_fraction": settings["evaluation.heldout_fraction"],
+        "split_seed": settings["evaluation.split_seed"],
+        "evaluation_window": settings["evaluation.window"],
+        "evaluation_subsample": settings["evaluation.subsample"],
+        "heldout_centers": settings["evaluation.heldout_centers"],
+    }
+
+
+def _by_trainer(settings: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {trainer: settings[f"{key}.{trainer}"] for trainer in ("stream", "cooccurrence")}
+
+
+def _command() -> str:
+    return " ".join(["nw2v compare", *map(shlex.quote, sys.argv[1:])])
+
+
+def _metrics(comparison: Comparison) -> dict[str, float]:
+    """The means over seeds, as the parent run's metrics."""
+    summary = comparison.summary
+    keys = zip(summary["system"], summary["vectors"], summary["metric"], strict=True)
+    return {
+        f"{system}/{metric}" + ("" if vectors == "model" else f" {vectors}"): float(mean)
+        for (system, vectors, metric), mean in zip(keys, summary["mean"], strict=True)
+    }
+
+
+class Written:
+    """What a report consists of.
+
+    Attributes
+    ----------
+    texts : dict of str to str
+        By the names of their files.
+    figures : dict of str to Figure
+    summary : str
+        What can be concluded, a line for each two systems.
+    """
+
+    def __init__(
+        self, texts: dict[str, str], figures: dict[str, Figure], conclusions: Sequence[str]
+    ) -> None:
+        self.texts, self.figures = texts, figures
+        self.summary = "\n".join(conclusions)
+
+
+def write_report(comparison: Comparison, folder: Path, command: str) -> Written:
+    """Write a comparison's report, tables and pictures into a folder."""
+    from nw2v.comparison import html_report, markdown_report
+    from nw2v.comparison.report import conclusions
+    from nw2v.files import write_atomically
+    from nw2v.plots.comparison import entropy_by_time, norms_by_frequency, score_intervals
+
+    titles = {
+        "scores": "Scores with 95 % intervals over seeds",
+        "cross_entropy_by_time": "Held-out cross-entropy by time",
+        "norms": "Lengths of vectors by frequency",
+    }
+    figures = {
+        "scores": score_intervals(comparison.summary),
+        "cross_entropy_by_time": entropy_by_time(comparison.curves, comparison.facts["unigram"]),
+        "norms": norms_by_frequency(comparison.norms),
+    }
+    tables = ("scores", "curves", "summary", "tests", "costs", "spaces", "space_pairs", "norms")
+    texts = {f"{name}.csv": getattr(comparison, name).to_csv(index=False) for name in tables}
+    files = {titles[name]: f"{name}.png" for name in figures}
+    texts["report.md"] = markdown_report(comparison, command=command, pictures=files)
+    titled = {titles[name]: figure for name, figure in figures.items()}
+    texts["report.html"] = html_report(comparison, command=command, figures=titled)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        with write_atomically(folder / name, "w") as file:
+            file.write(text)
+    for name, figure in figures.items():
+        with write_atomically(folder / f"{name}.png") as file:
+            figure.savefig(file, format="png")
+    return Written(texts, figures, conclusions(comparison))

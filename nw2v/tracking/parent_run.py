@@ -1,0 +1,147 @@
+"""A run that others belong to: made before them, given their table and pictures, ended after."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from nw2v.tracking.mlflow_callback import (
+    FAILURE_TAG,
+    OUTPUT_FOLDER_TAG,
+    PARAMETER_CHARACTERS,
+    PARAMETERS_A_BATCH,
+    TAG_CHARACTERS,
+    flatten,
+    legal_key,
+)
+from nw2v.tracking.processes import process_tags
+from nw2v.tracking.provenance import source_tags
+from nw2v.tracking.store import (
+    check_store,
+    first_line,
+    open_store,
+    quiet_mlflow,
+    readable,
+    resolve_experiment,
+    resolve_uri,
+    without_password,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class ParentRun:
+    """An MLflow run that is open as long as the block it is the context manager of.
+
+    Its status is how the block was left: FINISHED, KILLED (KeyboardInterrupt) or FAILED.
+
+    Parameters
+    ----------
+    uri, experiment, run_name : str, optional
+        As for `MlflowCallback`.
+    configuration : mapping
+        Its parameters, nested or by dotted key.
+    tags : mapping
+    output_folder : path-like
+
+    Raises
+    ------
+    InputError
+        If the store cannot be used, on entering.
+    """
+
+    def __init__(
+        self,
+        *,
+        uri: str | None,
+        experiment: str | None,
+        run_name: str | None,
+        configuration: Mapping[str, Any],
+        tags: Mapping[str, str],
+        output_folder: str | os.PathLike[str],
+    ) -> None:
+        self.uri = resolve_uri(uri)
+        self._experiment, self._run_name = experiment, run_name
+        self._configuration, self._tags = flatten(configuration), dict(tags)
+        self._folder = Path(output_folder).absolute()
+
+    def __enter__(self) -> ParentRun:
+        check_store(self.uri)
+        name, identifier = resolve_experiment(self._experiment)
+        self.store = open_store(self.uri, name, identifier, Path.cwd())
+        self.experiment = self.store.experiment
+        tags = {
+            **source_tags(Path.cwd()),
+            **process_tags(),
+            OUTPUT_FOLDER_TAG: str(self._folder),
+            **self._tags,
+        }
+        run = self.store.client.create_run(
+            self.store.experiment_id,
+            start_time=int(time.time() * 1000),
+            tags={key: value[:TAG_CHARACTERS] for key, value in tags.items()},
+            run_name=self._run_name,
+        )
+        self.run_id, self.run_name = run.info.run_id, run.info.run_name
+        self._log_configuration()
+        return self
+
+    def _log_configuration(self) -> None:
+        from mlflow.entities import Param
+
+        parameters = [
+            Param(legal_key(key), without_password(str(value))[:PARAMETER_CHARACTERS])
+            for key, value in self._configuration.items()
+        ]
+        for first in range(0, len(parameters), PARAMETERS_A_BATCH):
+            some = parameters[first : first + PARAMETERS_A_BATCH]
+            self.store.client.log_batch(self.run_id, params=some)
+
+    def log(
+        self, files: Mapping[str, str], figures: Mapping[str, Figure], metrics: Mapping[str, float]
+    ) -> None:
+        """Log texts and pictures by the names of their files, and metrics.
+
+        Raises
+        ------
+        InputError
+            If the store does not take them.
+        """
+        from nw2v.errors import InputError
+
+        client = self.store.client
+        try:
+            with quiet_mlflow():
+                for name, text in files.items():
+                    client.log_text(self.run_id, text, name)
+                with tempfile.TemporaryDirectory(prefix="nw2v-") as temporary:
+                    for name, figure in figures.items():
+                        path = Path(temporary) / name
+                        figure.savefig(path)
+                        client.log_artifact(self.run_id, str(path))
+                for name, value in metrics.items():
+                    client.log_metric(self.run_id, legal_key(name), value)
+        except Exception as error:
+            raise InputError(
+                f"cannot log to the MLflow store {readable(self.uri)} ({first_line(error)})"
+            ) from error
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        status = "FINISHED"
+        with quiet_mlflow():
+            if error is not None:
+                status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+                reason = f"{type(error).__name__}: {error}"[:TAG_CHARACTERS]
+                self.store.client.set_tag(self.run_id, FAILURE_TAG, reason)
+            self.store.client.set_terminated(self.run_id, status)

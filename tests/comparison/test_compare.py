@@ -1,0 +1,192 @@
+"""A comparison on a small text: equal terms, the same numbers again, and what the report says."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import nw2v
+from nw2v.comparison import compare, html_report, markdown_report, read_systems
+from nw2v.comparison.compare import CROSS_ENTROPY, _better
+from nw2v.comparison.report import conclusions
+from nw2v.errors import InputError
+from nw2v.evaluation import AnalogySet, SimilaritySet
+from nw2v.evaluation.comparison import Difference
+from nw2v.evaluation.heldout import draw_heldout_pairs, heldout_metrics
+from nw2v.losses import make_loss
+from nw2v.plots.comparison import entropy_by_time, norms_by_frequency, score_intervals
+
+SYSTEMS = ["naive_softmax/cooccurrence", "negative_sampling/stream"]
+SHARED: dict[str, Any] = {
+    "dim": 6,
+    "threads": 2,
+    "subsample": 0.0,
+    "heldout_fraction": 0.2,
+    "window": 3,
+}
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    """Words of two topics, which share a few common ones."""
+    generator = np.random.default_rng(1)
+    sentences = []
+    for number in range(400):
+        topic = [f"{'ab'[number % 2]}{k}" for k in range(15)] + ["the", "of", "and"]
+        sentences.append(list(generator.choice(topic, size=12)))
+    return nw2v.Corpus.from_sentences(sentences, min_count=1)
+
+
+@pytest.fixture(scope="module")
+def sets():
+    questions = [
+        (f"a{i}", f"b{i}", f"a{j}", (f"b{j}",)) for i in range(6) for j in range(6) if i != j
+    ]
+    pairs = [(f"a{i}", f"{'ab'[i % 2]}{i + 1}", float(i % 2 == 0)) for i in range(12)]
+    return {
+        "analogies": {"topics": AnalogySet("topics", {"all": tuple(questions)})},
+        "similarity": {"topics": SimilaritySet("topics", tuple(pairs))},
+    }
+
+
+@pytest.fixture(scope="module")
+def found(corpus, sets):
+    return compare(
+        corpus, systems=SYSTEMS, negatives=(2,), seeds=2, **sets,
+        epochs={"stream": 2, "cooccurrence": 3}, **SHARED,
+    )  # fmt: skip
+
+
+def test_the_same_comparison_gives_the_same_numbers(corpus, sets, found):
+    again = compare(
+        corpus, systems=SYSTEMS, negatives=(2,), seeds=2, **sets,
+        epochs={"stream": 2, "cooccurrence": 3}, **{**SHARED, "threads": 1},
+    )  # fmt: skip
+    for table in ("scores", "summary", "tests", "spaces", "space_pairs", "norms"):
+        pd.testing.assert_frame_equal(getattr(again, table), getattr(found, table))
+
+
+def test_scores_are_those_of_the_same_training_by_hand(corpus, found):
+    model = nw2v.train(
+        corpus, trainer="cooccurrence", loss="naive_softmax", epochs=3, seed=2, **SHARED
+    )
+    split = corpus.split(0.2)
+    pairs = draw_heldout_pairs(split.heldout, split.vocabulary.counts)
+    ref = heldout_metrics(
+        pairs, model.center_vectors, model.outside_vectors, make_loss("naive_softmax"),
+        split.vocabulary.counts,
+    )["valid/cross_entropy"]  # fmt: skip
+    scores = found.scores.set_index(["system", "seed", "vectors", "metric"])["value"]
+    comp = scores["naive softmax, cooccurrence", 2, "model", CROSS_ENTROPY]
+    assert comp == pytest.approx(ref, rel=1e-9)
+    # What training itself has logged is the same, also with the noise that is really sampled.
+    last = found.curves.groupby(["system", "seed"])["cross_entropy"].last()
+    for system, seed in last.index:
+        assert scores[system, seed, "model", CROSS_ENTROPY] == pytest.approx(
+            last[system, seed], rel=1e-9
+        )
+
+
+def test_tables_are_complete(found):
+    assert [system.name for system in found.systems] == [
+        "naive softmax, cooccurrence", "negative sampling K=2, stream",
+    ]  # fmt: skip
+    metrics = 1 + 2 * 2
+    assert len(found.scores) == 2 * 2 * metrics and len(found.summary) == 2 * metrics
+    assert len(found.tests) == metrics
+    assert (found.tests["holm"].dropna() >= found.tests["p_value"].dropna()).all()
+    assert (found.summary["low"] <= found.summary["mean"]).all()
+    assert found.curves.groupby(["system", "seed"]).size().tolist() == [4, 4, 3, 3]
+    assert (found.costs["seconds_to_reach"] <= found.costs["seconds"]).all()
+    # Two systems and each with itself, on V and on V + U.
+    assert len(found.space_pairs) == 3 * 2
+    assert set(found.spaces["measure"]) >= {"partition_ratio", "shifted PMI: correlation"}
+    assert found.norms["words"].sum() == 4 * found.facts["vocabulary"]
+    assert found.facts["unigram"] > 0
+
+
+def test_initial_vectors_are_the_same_for_all_systems(corpus):
+    starts = {}
+
+    def callbacks_for(system, seed):
+        class Look(nw2v.training.Callback):
+            def started(self, start):
+                starts[system.name, seed] = start.parameters.center_vectors.copy()
+
+        return [Look()]
+
+    compare(
+        corpus, systems=SYSTEMS, seeds=2, callbacks_for=callbacks_for,
+        epochs={"stream": 1, "cooccurrence": 1}, **SHARED,
+    )  # fmt: skip
+    names = {name for name, _ in starts}
+    assert len(names) == 2
+    for seed in (1, 2):
+        first, second = (starts[name, seed] for name in sorted(names))
+        np.testing.assert_array_equal(first, second)
+
+
+def test_what_is_better_needs_both_kinds_of_evidence():
+    seeds = Difference(0.1, 0.01, 0.05, 0.15, 0.001)
+    unsure, none = seeds._replace(low=-0.05), seeds._replace(low=math.nan, high=math.nan)
+    assert _better("similarity x", 0.1, 0.01, seeds) == "a"
+    assert _better(CROSS_ENTROPY, 0.1, 0.01, seeds) == "b"
+    assert _better("similarity x", -0.1, 0.01, none) == "b"
+    assert _better("similarity x", 0.1, 0.01, unsure) == ""
+    assert _better("similarity x", 0.1, 0.06, seeds) == ""
+    assert _better("similarity x", 0.1, math.nan, seeds) == ""
+
+
+def test_reports_say_what_was_found(found):
+    text = markdown_report(found, command="nw2v compare x", pictures={"Scores": "scores.png"})
+    assert text.startswith("# Naive softmax and negative sampling on ")
+    assert "nw2v compare x" in text and "![Scores](scores.png)" in text
+    for line in conclusions(found):
+        assert line in text
+    assert f"{found.facts['unigram']:.4f}" in text
+    figures = {
+        "Scores": score_intervals(found.summary),
+        "Time": entropy_by_time(found.curves, found.facts["unigram"]),
+        "Norms": norms_by_frequency(found.norms),
+    }
+    page = html_report(found, command="<script>", figures=figures)
+    assert page.count("data:image/png;base64,") == 3 and "&lt;script&gt;" in page
+    assert "http" not in page.replace("<!DOCTYPE html>", "") and "<script" not in page
+    rows = page.count("<tr>")
+    assert rows == text.count("\n| ") - text.count("| --- |")
+
+
+def test_one_seed_and_no_sets_are_enough(corpus):
+    found = compare(corpus, systems=SYSTEMS, seeds=1, epochs={"stream": 1, "cooccurrence": 1},
+                    **SHARED)  # fmt: skip
+    assert found.summary["low"].isna().all()
+    assert "One seed says nothing of what other seeds would give." in markdown_report(found)
+
+
+@pytest.mark.parametrize(
+    ("systems", "negatives", "message"),
+    [
+        (["naive_softmax"], [5], "'naive_softmax' is no system: write LOSS/TRAINER"),
+        (["naive_softmax/cooccurrence"], [5], "a comparison needs two systems"),
+        ([], [5], "a comparison needs two systems, got none"),
+        (["negative_sampling/stream"], [5, 0], "compare.negatives: expected whole numbers"),
+        (["negative_sampling/stream"], [5, 5], "a comparison needs two systems"),
+    ],
+)
+def test_systems_that_make_no_comparison(systems, negatives, message):
+    with pytest.raises(InputError, match=message):
+        read_systems(systems, negatives)
+
+
+def test_each_k_is_a_system_of_its_own():
+    names = [system.name for system in read_systems(["negative_sampling/stream"], [1, 15])]
+    assert names == ["negative sampling K=1, stream", "negative sampling K=15, stream"]
+
+
+def test_nothing_held_out_is_refused(corpus):
+    with pytest.raises(InputError, match="nothing can be held out"):
+        compare(corpus, systems=SYSTEMS, seeds=1, **{**SHARED, "heldout_fraction": 0.0})
