@@ -38,10 +38,22 @@ class ProgressBar(Callback):
         self.is_bar = self.stream.isatty() if bar is None else bar
         self.label = label
         self._bar: Any = None
+        self._counting: ReadingProgress | None = None
         self._total = 0
         self._last_line = -math.inf
         self._last_share = 0.0
         self._loss: float | None = None
+
+    def counting(self, done: int, total: int) -> None:
+        """Show how much of the text has been counted."""
+        if self._counting is None:
+            self._counting = ReadingProgress(
+                self.stream, bar=self.is_bar, label="counting co-occurrences", unit=" words"
+            )
+        self._counting(done, total)
+        if done >= total:
+            self._counting.__exit__()
+            self._counting = None
 
     def started(self, start: TrainingStart) -> None:
         """Say what will be trained, and draw an empty bar."""

@@ -45,14 +45,14 @@ STUDIED_DEFAULTS = {
     # (loss, trainer): (learning rate, epochs)
     ("negative_sampling", "stream"): (0.05, 5),
     ("naive_softmax", "stream"): (0.1, 1),
-    ("negative_sampling", "cooccurrence"): (0.06, 20),
-    ("naive_softmax", "cooccurrence"): (0.06, 20),
+    ("negative_sampling", "cooccurrence"): (0.1, 20),
+    ("naive_softmax", "cooccurrence"): (0.1, 20),
 }
 COOCCURRENCE_DEFAULTS: dict[str, Any] = {
     "optimizer": "adam",
     "batch_centers": 512,
     "warm_up": 0.05,
-    "weight_decay": 0.5,
+    "weight_decay": 2.0,
     "memory_limit": 1024,
 }
 """What `trainer=cooccurrence` takes for its own settings, where they are unset."""
@@ -187,6 +187,8 @@ class TrainingSettings:
                 for name, value in COOCCURRENCE_DEFAULTS.items()
                 if getattr(self, name) is None
             }
+            if self.weight_decay is None and self.optimizer in ("adagrad", "sgd"):
+                values["weight_decay"] = 0.0  # studied with Adam alone
         elif self.batch_windows is None and self.loss == "naive_softmax":
             values["batch_windows"] = STUDIED_BATCH_WINDOWS
         if self.threads is None:

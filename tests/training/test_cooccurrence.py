@@ -87,7 +87,13 @@ def test_a_pass_of_plain_steps_equals_the_reference(loss):
 def test_training_lowers_the_loss_towards_the_optimum(loss, optimizer, rate):
     dense, counts, occurrences = example()
     trainer = trainer_for(
-        counts, occurrences, loss=loss, optimizer=optimizer, learning_rate=rate, epochs=30
+        counts,
+        occurrences,
+        loss=loss,
+        optimizer=optimizer,
+        learning_rate=rate,
+        epochs=30,
+        weight_decay=0.0,
     )
     reports = train(trainer)
     per_pair = [report.loss / report.pairs for report in reports]
@@ -186,3 +192,12 @@ def test_counts_without_pairs_are_refused():
 def test_settings_that_cannot_be_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         TrainingSettings(**{"trainer": "cooccurrence", **options})
+
+
+def test_weight_decay_is_the_default_of_adam_alone():
+    decays = [
+        TrainingSettings(trainer="cooccurrence", optimizer=name).resolved().weight_decay
+        for name in (None, "adam", "adagrad", "sgd")
+    ]
+    assert decays == [2.0, 2.0, 0.0, 0.0]
+    assert TrainingSettings(trainer="stream").resolved().weight_decay is None

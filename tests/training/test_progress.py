@@ -54,6 +54,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+def test_counting_writes_a_line_now_and_then_and_ends_its_bar(clock: Clock) -> None:
+    stream = io.StringIO()
+    bar = ProgressBar(stream)
+    for done in (10, 50, 100):
+        clock.now += 11
+        bar.counting(done, 100)
+    assert stream.getvalue().splitlines() == [
+        "counting co-occurrences  50%", "counting co-occurrences 100%",
+    ]  # fmt: skip
+    assert bar._counting is None
+
+
 def test_opening_says_what_is_trained_and_how_long_it_will_take(start: TrainingStart) -> None:
     stream = io.StringIO()
     ProgressBar(stream).started(start)
