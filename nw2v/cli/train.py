@@ -275,6 +275,11 @@ def _notes(settings: Mapping[str, Any]) -> Iterator[str]:
         yield "loss.negatives is ignored: the naive softmax draws no negatives"
     if settings["loss.name"] == "negative_sampling" and settings["trainer.batch_windows"]:
         yield "trainer.batch_windows is ignored: negative sampling chooses its batches itself"
+    if settings["trainer.name"] == "cooccurrence" and settings["evaluation.vectors"] == "center":
+        yield (
+            "vectors of trainer=cooccurrence are better as V + U than as V alone, which is scored "
+            "here: evaluation.vectors=sum"
+        )
 
 
 def _tell(notes: Iterable[str]) -> None:
