@@ -10,6 +10,7 @@ from nw2v.plots.figure import BLUE, GREEN, GREY, INK, ORANGE, dress, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe and Ito's other colours come after the usual ones.
@@ -81,7 +82,7 @@ def entropy_by_time(curves: pd.DataFrame, unigram: float) -> Figure:
     margin = 0.08 * (highest - lowest) or 0.1
     axes.set_ylim(lowest - margin, highest + 2 * margin)
     dress(axes, "Held-out cross-entropy by time", "seconds of training", "nats a pair")
-    axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+    _explain(axes)
     return figure
 
 
@@ -105,5 +106,12 @@ def norms_by_frequency(norms: pd.DataFrame) -> Figure:
             )  # fmt: skip
         axes.set_xscale("log")
         dress(axes, f"Mean length of {vectors} vectors", "occurrences of the word", "")
-    panels[0].legend(frameon=False, fontsize=8, labelcolor=INK)
+    _explain(panels[0])
     return figure
+
+
+def _explain(axes: Axes) -> None:
+    """Name the lines; a dollar sign in a name is not the start of a formula."""
+    legend = axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+    for text in legend.get_texts():
+        text.set_parse_math(False)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from nw2v.errors import InputError
 from nw2v.tracking.mlflow_callback import (
     FAILURE_TAG,
     OUTPUT_FOLDER_TAG,
@@ -34,6 +37,8 @@ from nw2v.tracking.store import (
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_log = logging.getLogger(__name__)
 
 
 class ParentRun:
@@ -82,14 +87,20 @@ class ParentRun:
             OUTPUT_FOLDER_TAG: str(self._folder),
             **self._tags,
         }
-        run = self.store.client.create_run(
-            self.store.experiment_id,
-            start_time=int(time.time() * 1000),
-            tags={key: value[:TAG_CHARACTERS] for key, value in tags.items()},
-            run_name=self._run_name,
-        )
+        with self._readable_errors():
+            run = self.store.client.create_run(
+                self.store.experiment_id,
+                start_time=int(time.time() * 1000),
+                tags={key: value[:TAG_CHARACTERS] for key, value in tags.items()},
+                run_name=self._run_name,
+            )
         self.run_id, self.run_name = run.info.run_id, run.info.run_name
-        self._log_configuration()
+        try:
+            with self._readable_errors():
+                self._log_configuration()
+        except BaseException as error:
+            self._end(error)
+            raise
         return self
 
     def _log_configuration(self) -> None:
@@ -113,20 +124,22 @@ class ParentRun:
         InputError
             If the store does not take them.
         """
-        from nw2v.errors import InputError
-
         client = self.store.client
+        with self._readable_errors(), quiet_mlflow():
+            for name, text in files.items():
+                client.log_text(self.run_id, text, name)
+            with tempfile.TemporaryDirectory(prefix="nw2v-") as temporary:
+                for name, figure in figures.items():
+                    path = Path(temporary) / name
+                    figure.savefig(path)
+                    client.log_artifact(self.run_id, str(path))
+            for name, value in metrics.items():
+                client.log_metric(self.run_id, legal_key(name), value)
+
+    @contextmanager
+    def _readable_errors(self) -> Iterator[None]:
         try:
-            with quiet_mlflow():
-                for name, text in files.items():
-                    client.log_text(self.run_id, text, name)
-                with tempfile.TemporaryDirectory(prefix="nw2v-") as temporary:
-                    for name, figure in figures.items():
-                        path = Path(temporary) / name
-                        figure.savefig(path)
-                        client.log_artifact(self.run_id, str(path))
-                for name, value in metrics.items():
-                    client.log_metric(self.run_id, legal_key(name), value)
+            yield
         except Exception as error:
             raise InputError(
                 f"cannot log to the MLflow store {readable(self.uri)} ({first_line(error)})"
@@ -138,10 +151,21 @@ class ParentRun:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        """Set the final status; that it cannot be set must not hide the error before it."""
         status = "FINISHED"
-        with quiet_mlflow():
-            if error is not None:
-                status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
-                reason = f"{type(error).__name__}: {error}"[:TAG_CHARACTERS]
-                self.store.client.set_tag(self.run_id, FAILURE_TAG, reason)
-            self.store.client.set_terminated(self.run_id, status)
+        if error is not None:
+            status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+        try:
+            with quiet_mlflow():
+                if error is not None:
+                    reason = f"{type(error).__name__}: {error}".strip().removesuffix(":")
+                    reason = reason[:TAG_CHARACTERS]
+                    self.store.client.set_tag(self.run_id, FAILURE_TAG, reason)
+                self.store.client.set_terminated(self.run_id, status)
+        except Exception as problem:
+            _log.warning(
+                "MLflow run %s lacks its status %s (%s)", self.run_id, status, first_line(problem)
+            )
