@@ -6,7 +6,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
     InputError
         The configuration is wrong; found out before any work begins.
     """
-    line = parse_command_line(arguments)
+    line = parse_command_line(arguments, "compare")
     config = None
     if line.composes:
         configs = compose_all(line, "compare", COMPARISON_SETTINGS)
@@ -85,6 +85,9 @@ def compare_job(config: DictConfig) -> None:
         mark_as_jobs_own(error)
         _log.info("failed", exc_info=True)
         raise
+    except KeyboardInterrupt:
+        _log.info("interrupted")
+        raise
 
 
 def _compare(settings: Mapping[str, Any], folder: Path) -> None:
@@ -111,11 +114,13 @@ def _compare(settings: Mapping[str, Any], folder: Path) -> None:
         if parent is not None:
             figures = {f"{name}.png": figure for name, figure in written.figures.items()}
             parent.log(written.texts, figures, _metrics(comparison))
-    _log.info("%s", written.summary)
-    print(written.summary)
-    print(f"report      {folder / 'report.html'}")
+    lines = [written.summary, f"report      {folder / 'report.html'}"]
     if parent is not None:
-        print(f"MLflow      experiment {parent.experiment}, run {parent.run_name}")
+        lines.append(f"MLflow      experiment {parent.experiment}, run {parent.run_name}")
+    text = "\n".join(lines)
+    _log.info("%s", text)
+    with suppress(OSError):  # All is written; what cannot be printed is told at the end.
+        print(text, flush=True)
 
 
 def _parent(settings: Mapping[str, Any], folder: Path) -> Any:

@@ -1,4 +1,4 @@
-"""Tab completion: commands are completed here, keys and values of `nw2v train` by Hydra."""
+"""Tab completion: commands are completed here, keys and values by Hydra."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ def complete(arguments: Sequence[str], commands: Sequence[str]) -> int:
     """Do what stands after `nw2v -sc`: print the shell's script, or answer its question.
 
     The shell's script asks `nw2v -sc query=SHELL` with the line so far in COMP_LINE. After
-    `nw2v train` the rest of the line is Hydra's to complete.
+    `nw2v train` and `nw2v compare` the rest of the line is Hydra's to complete.
     """
+    command = "train"
     if not arguments:
         raise InputError("give -sc install=bash (or zsh, fish; uninstall= takes it back)")
     if arguments[0].startswith("query="):
@@ -23,9 +24,13 @@ def complete(arguments: Sequence[str], commands: Sequence[str]) -> int:
         if len(words) < 2 or (len(words) == 2 and not line.endswith(" ")):
             print(" ".join(commands))
             return 0
-        if words[1] != "train":
+        command = words[1]
+        if command not in ("train", "compare"):
             return 0
-        os.environ["COMP_LINE"] = re.sub(r"^(\s*\S+)\s+train", r"\1", line)
-    from nw2v.cli.train import run
+        os.environ["COMP_LINE"] = re.sub(rf"^(\s*\S+)\s+{command}", r"\1", line)
+    if command == "compare":
+        from nw2v.cli.compare import run
+    else:
+        from nw2v.cli.train import run
 
     return run(["-sc", *arguments])

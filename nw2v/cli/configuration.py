@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -45,7 +46,7 @@ def config_folder() -> Path:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """What stands after `nw2v train`.
+    """What stands after `nw2v train` or `nw2v compare`.
 
     Attributes
     ----------
@@ -74,8 +75,15 @@ class CommandLine:
         return not (self.options.hydra_help or self.options.shell_completion)
 
 
-def parse_command_line(arguments: Sequence[str]) -> CommandLine:
+def parse_command_line(arguments: Sequence[str], command: str = "train") -> CommandLine:
     """Separate overrides from Hydra's options, in whatever order they stand.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        What stands after the command.
+    command : str
+        Whose help is pointed at.
 
     Raises
     ------
@@ -83,7 +91,7 @@ def parse_command_line(arguments: Sequence[str]) -> CommandLine:
         An option that Hydra does not have.
     """
     parser = get_args_parser()
-    parser.error = _refuse_option  # type: ignore[method-assign]
+    parser.error = partial(_refuse_option, command)  # type: ignore[method-assign]
     options = parser.parse_intermixed_args(list(arguments))
     flags = [word for word in arguments if word not in options.overrides]
     modes = [options.run, options.multirun, options.cfg, options.info, options.shell_completion]
@@ -92,8 +100,8 @@ def parse_command_line(arguments: Sequence[str]) -> CommandLine:
     return CommandLine(list(options.overrides), flags, options)
 
 
-def _refuse_option(message: str) -> NoReturn:
-    raise InputError(f"{message}; 'nw2v train --help' lists keys and options")
+def _refuse_option(command: str, message: str) -> NoReturn:
+    raise InputError(f"{message}; 'nw2v {command} --help' lists keys and options")
 
 
 def compose_all(

@@ -108,8 +108,8 @@ def test_cross_entropy_is_the_mean_over_seeds_after_each_pass(tmp_path):
     figure = entropy_by_time(curves(), 8.5)
     (axes,) = figure.axes
     first, second, unigram = axes.get_lines()
-    np.testing.assert_allclose(drawn(first), [[13, 26, 39], [8.75, 7.75, 6.75]])
-    np.testing.assert_allclose(drawn(second), [[13, 26, 39], [7.75, 6.75, 5.75]])
+    np.testing.assert_allclose(drawn(first), [[13.0, 26.0, 39.0], [8.75, 7.75, 6.75]])
+    np.testing.assert_allclose(drawn(second), [[13.0, 26.0, 39.0], [7.75, 6.75, 5.75]])
     np.testing.assert_allclose(drawn(unigram)[1], 8.5)
     labels = axes.get_legend_handles_labels()[1]
     assert labels == [*SYSTEMS, "word frequencies alone"]
@@ -135,7 +135,7 @@ def test_lengths_by_frequency(tmp_path):
         assert axes.get_xscale() == "log"
         for line in axes.get_lines():
             np.testing.assert_allclose(
-                drawn(line), [[1, 10, 100], [number + 0.01, number + 0.1, number + 1]]
+                drawn(line), [[1.0, 10.0, 100.0], [number + 0.01, number + 0.1, number + 1.0]]
             )
     assert figure.axes[0].get_legend_handles_labels()[1] == SYSTEMS
     figure.savefig(tmp_path / "norms.png")
