@@ -25,8 +25,10 @@ from nw2v.cli.scoring import load_sets
 from nw2v.cli.settings import COMPARISON_SETTINGS, read_comparison
 from nw2v.cli.train import check_sources, open_corpus
 from nw2v.errors import InputError
+from nw2v.files import write_atomically
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from nw2v.comparison import Comparison, System
@@ -107,6 +109,7 @@ def _compare(settings: Mapping[str, Any], folder: Path) -> None:
             epochs=_by_trainer(settings, "compare.epochs"),
             learning_rates=_by_trainer(settings, "compare.learning_rate"),
             callbacks_for=_Callbacks(notice, parent),
+            after_training=_Kept(folder),
             seed=settings["seed"],
             **_shared(settings),
         )
@@ -138,6 +141,18 @@ def _parent(settings: Mapping[str, Any], folder: Path) -> Any:
         tags={"nw2v.kind": "comparison", "corpus": corpus},
         output_folder=folder,
     )
+
+
+class _Kept:
+    """Writes what is known after each training: something is there if a later one fails."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, scores: pd.DataFrame, curves: pd.DataFrame) -> None:
+        for name, table in (("scores", scores), ("curves", curves)):
+            with write_atomically(self._folder / f"{name}.csv", "w") as file:
+                table.to_csv(file, index=False)
 
 
 class _Callbacks:
@@ -191,7 +206,14 @@ def _by_trainer(settings: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _command() -> str:
-    return " ".join(["nw2v compare", *map(shlex.quote, sys.argv[1:])])
+    """What was typed, without passwords."""
+    from nw2v.tracking.store import without_password
+
+    words = []
+    for word in sys.argv[1:]:
+        key, equals, value = word.partition("=")
+        words.append(shlex.quote(f"{key}{equals}{without_password(value)}"))
+    return " ".join(["nw2v compare", *words])
 
 
 def _metrics(comparison: Comparison) -> dict[str, float]:
@@ -227,7 +249,6 @@ def write_report(comparison: Comparison, folder: Path, command: str) -> Written:
     """Write a comparison's report, tables and pictures into a folder."""
     from nw2v.comparison import html_report, markdown_report
     from nw2v.comparison.report import conclusions
-    from nw2v.files import write_atomically
     from nw2v.plots.comparison import entropy_by_time, norms_by_frequency, score_intervals
 
     titles = {
@@ -240,7 +261,10 @@ def write_report(comparison: Comparison, folder: Path, command: str) -> Written:
         "cross_entropy_by_time": entropy_by_time(comparison.curves, comparison.facts["unigram"]),
         "norms": norms_by_frequency(comparison.norms),
     }
-    tables = ("scores", "curves", "summary", "tests", "costs", "spaces", "space_pairs", "norms")
+    tables = (
+        *("scores", "curves", "summary", "tests", "costs"),
+        *("settings", "spaces", "space_pairs", "norms"),
+    )
     texts = {f"{name}.csv": getattr(comparison, name).to_csv(index=False) for name in tables}
     files = {titles[name]: f"{name}.png" for name in figures}
     texts["report.md"] = markdown_report(comparison, command=command, pictures=files)

@@ -13,7 +13,9 @@ import numpy as np
 from nw2v import api
 from nw2v.comparison.systems import DEFAULT_SYSTEMS, System, read_systems
 from nw2v.errors import InputError
-from nw2v.training.callbacks import Callback
+from nw2v.training.callbacks import Callback, TrainingStart
+from nw2v.training.loop import DivergenceError
+from nw2v.training.settings import LARGEST_SEED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,11 +59,14 @@ class Comparison:
     costs : DataFrame
         system, seconds (of training, mean over seeds), passes, words, best_cross_entropy,
         best_pass, and seconds_to_reach (a cross-entropy that all systems reach).
+    settings : DataFrame
+        system, setting, value: what each was trained with, defaults resolved.
     spaces : DataFrame
         system, vectors, measure, value: of the first seed.
     space_pairs : DataFrame
-        system_a, system_b, vectors, neighbour_overlap, procrustes_distance; with system_a equal to
-        system_b, two seeds of one system.
+        system_a, system_b, vectors, neighbour_overlap, procrustes_distance, always of two seeds,
+        since vectors keep much of where they began; with system_a equal to system_b, two seeds of
+        one system. Empty if there is one seed.
     norms : DataFrame
         system, vectors ("center" or "outside"), least_count, words, mean_norm.
     facts : dict
@@ -75,6 +80,7 @@ class Comparison:
     summary: pd.DataFrame
     tests: pd.DataFrame
     costs: pd.DataFrame
+    settings: pd.DataFrame
     spaces: pd.DataFrame
     space_pairs: pd.DataFrame
     norms: pd.DataFrame
@@ -105,6 +111,7 @@ def compare(
     epochs: Mapping[str, int | None] | None = None,
     learning_rates: Mapping[str, float | None] | None = None,
     callbacks_for: CallbacksFor | None = None,
+    after_training: Callable[[pd.DataFrame, pd.DataFrame], None] | None = None,
     seed: int = 1,
     **shared: Any,
 ) -> Comparison:
@@ -127,6 +134,8 @@ def compare(
         By trainer ("stream", "cooccurrence"); unset: the studied defaults.
     callbacks_for : callable, optional
         Gives the callbacks of the training of a system with a seed.
+    after_training : callable, optional
+        Is given the scores and curves so far, after each training.
     seed : int
     **shared
         Other settings of `nw2v.train` for all systems: dim, window, subsample and so on.
@@ -143,6 +152,8 @@ def compare(
     chosen = read_systems(systems, negatives)
     if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
         raise InputError(f"compare.seeds={seeds!r}: expected a whole number of at least 1")
+    if seed + seeds - 1 > LARGEST_SEED:
+        raise InputError(f"seed={seed}: with {seeds} seeds the last is above {LARGEST_SEED:,}")
     numbers = [seed + n for n in range(seeds)]
     split = corpus.split(shared.get("heldout_fraction", 0.02), shared.get("split_seed", 0))
     pairs = _heldout_pairs(split, shared)
@@ -153,21 +164,35 @@ def compare(
         )
     runs: dict[System, list[_Run]] = {system: [] for system in chosen}
     # A seed with all systems, then the next: what is interrupted has something of each.
+    resolved: dict[System, Mapping[str, Any]] = {}
     for number, system in itertools.product(numbers, chosen):
-        model = api.train(
-            corpus,
-            **system.keywords(),
-            epochs=(epochs or {}).get(system.trainer),
-            learning_rate=(learning_rates or {}).get(system.trainer),
-            deterministic=True,
-            seed=number,
-            callbacks=[] if callbacks_for is None else callbacks_for(system, number),
-            **shared,
-        )
+        told = [] if callbacks_for is None else [*callbacks_for(system, number)]
+        start = _Start()
+        try:
+            model = api.train(
+                corpus,
+                **system.keywords(),
+                epochs=(epochs or {}).get(system.trainer),
+                learning_rate=(learning_rates or {}).get(system.trainer),
+                deterministic=True,
+                seed=number,
+                callbacks=[start, *told],
+                **shared,
+            )
+        except DivergenceError as error:
+            raise InputError(
+                f"{system.name}, seed {number}: "
+                + str(error).replace(
+                    "trainer.learning_rate", f"compare.learning_rate.{system.trainer}"
+                )
+            ) from error
+        resolved[system] = start.settings
         run = _scored(model, system, split, pairs, analogies or {}, similarity or {}, shared)
         if len(runs[system]) >= MODELS_KEPT:
             run.model = None
         runs[system].append(run)
+        if after_training is not None:
+            after_training(_scores_table(runs, numbers), _curves_table(runs, numbers))
     facts = {
         "corpus": corpus.name,
         "fingerprint": corpus.fingerprint,
@@ -178,6 +203,7 @@ def compare(
             runs[chosen[0]][0].history["valid/cross_entropy_unigram"].dropna().iloc[0]
         ),
         "seeds": seeds,
+        "known": _known(runs[chosen[0]][0], analogies or {}),
         **shared,
     }
     scores = _scores_table(runs, numbers)
@@ -192,6 +218,7 @@ def compare(
         summary=_summary_table(scores),
         tests=tests,
         costs=_costs_table(runs, curves),
+        settings=_settings_table(resolved, shared),
         spaces=spaces,
         space_pairs=_space_pairs_table(runs),
         norms=norms,
@@ -256,6 +283,14 @@ def _scored(
     return run
 
 
+class _Start(Callback):
+    """Remembers what a training was started with."""
+
+    def started(self, start: TrainingStart) -> None:
+        """Take the settings, with defaults resolved."""
+        self.settings = start.settings
+
+
 # --- the tables ---------------------------------------------------------------------------------
 
 
@@ -266,7 +301,7 @@ def _scores_table(runs: Mapping[System, list[_Run]], seeds: Sequence[int]) -> pd
         [
             (system.name, seed, vectors, metric, value)
             for system, several in runs.items()
-            for seed, run in zip(seeds, several, strict=True)
+            for seed, run in zip(seeds, several, strict=False)
             for (vectors, metric), value in run.scores.items()
         ],
         columns=["system", "seed", "vectors", "metric", "value"],
@@ -291,7 +326,7 @@ def _curves_table(runs: Mapping[System, list[_Run]], seeds: Sequence[int]) -> pd
 
     rows = []
     for system, several in runs.items():
-        for seed, run in zip(seeds, several, strict=True):
+        for seed, run in zip(seeds, several, strict=False):
             history = run.history.sort_values("step", kind="stable")
             history["train/seconds"] = history["train/seconds"].ffill().fillna(0.0)
             measured = history[history["valid/cross_entropy"].notna()]
@@ -300,6 +335,23 @@ def _curves_table(runs: Mapping[System, list[_Run]], seeds: Sequence[int]) -> pd
                 rows.append((system.name, seed, epoch, int(step), seconds, entropy))
     return pd.DataFrame(
         rows, columns=["system", "seed", "epoch", "words", "seconds", "cross_entropy"]
+    )
+
+
+def _settings_table(
+    resolved: Mapping[System, Mapping[str, Any]], shared: Mapping[str, Any]
+) -> pd.DataFrame:
+    """What is not the same for all systems, or does not concern all."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            (system.name, name, value)
+            for system, settings in resolved.items()
+            for name, value in settings.items()
+            if value is not None and name not in {*shared, "loss", "trainer", "seed"}
+        ],
+        columns=["system", "setting", "value"],
     )
 
 
@@ -370,7 +422,7 @@ def _differences(
     analogies: Mapping[str, AnalogySet],
     similarity: Mapping[str, SimilaritySet],
 ) -> dict[tuple[str, str], Difference]:
-    """Test every metric that both systems have, by vectors and metric."""
+    """Test every metric that all runs of both systems have, by vectors and metric."""
     from nw2v.evaluation import evaluate_analogies
     from nw2v.evaluation.bootstrap import analogy_difference, question_pairs, similarity_difference
     from nw2v.evaluation.comparison import cross_entropy_difference
@@ -386,29 +438,43 @@ def _differences(
     }
     model = of_first[0].model
     assert model is not None
+    measured = set.intersection(*(set(run.scores) for run in [*of_first, *of_second]))
     for kind in VECTORS:
         for name, questions in analogies.items():
             metric = kind, f"analogies {name}"
-            if metric in of_first[0].scores:
+            if metric in measured:
                 a, b = both(lambda run: run.right[kind, name])  # noqa: B023
                 answered = evaluate_analogies(model.vectors, questions).answered
                 found[metric] = analogy_difference(a, b, question_pairs(questions), answered)
         for name, rated in similarity.items():
             metric = kind, f"similarity {name}"
-            if metric in of_first[0].scores:
+            if metric in measured:
                 a, b = both(lambda run: run.cosines[kind, name])  # noqa: B023
                 judgements = np.array([judged for _, _, judged in rated.pairs])
                 found[metric] = similarity_difference(a, b, judgements)
     return found
 
 
+def _known(run: _Run, analogies: Mapping[str, AnalogySet]) -> dict[str, tuple[int, int]]:
+    """Of each set, the questions or pairs whose words are in the vocabulary, and all."""
+    from nw2v.evaluation import evaluate_analogies
+
+    assert run.model is not None
+    answered = {
+        name: evaluate_analogies(run.model.vectors, questions).answered
+        for name, questions in analogies.items()
+    }
+    rated = {name: ~np.isnan(cosines) for (_, name), cosines in run.cosines.items()}
+    return {name: (int(some.sum()), len(some)) for name, some in {**answered, **rated}.items()}
+
+
 def _better(metric: str, difference: float, holm: float, seeds: Difference) -> str:
     """Which of two systems is better, "" where that cannot be told.
 
-    Both must say so: the test over the material, after Holm's correction, and the seeds.
+    Both must say so: the test over the material, after Holm's correction, and the seeds, of which
+    one alone says nothing.
     """
-    seeds_agree = math.isnan(seeds.low) or seeds.low > 0 or seeds.high < 0
-    if not holm < SIGNIFICANCE or not seeds_agree:
+    if not holm < SIGNIFICANCE or not (seeds.low > 0 or seeds.high < 0):
         return ""
     return "a" if (difference < 0) == (metric == CROSS_ENTROPY) else "b"
 
@@ -465,16 +531,18 @@ def _space_pairs_table(runs: Mapping[System, list[_Run]]) -> pd.DataFrame:
     from nw2v.evaluation.spaces import neighbour_overlap, procrustes_distance
 
     items = [(system.name, several) for system, several in runs.items()]
-    compared = [
-        (a, b, of_a[0], of_b[0]) for (a, of_a), (b, of_b) in itertools.combinations(items, 2)
-    ]
-    compared += [(name, name, few[0], few[1]) for name, few in items if len(few) > 1]
     rows = []
-    for a, b, run_a, run_b in compared:
+    pairs = itertools.combinations_with_replacement(items, 2)
+    for (a, of_a), (b, of_b) in pairs if len(items[0][1]) > 1 else ():
         for kind in VECTORS:
-            spaces = [run.model.word_vectors(kind).vectors for run in (run_a, run_b) if run.model]
-            overlap = neighbour_overlap(*spaces, k=min(10, len(spaces[0]) - 1))
-            rows.append((a, b, kind, overlap.mean, procrustes_distance(*spaces)))
+            # Of the same seed, two systems have the same initial vectors and look alike for it.
+            several = [(of_a[0], of_b[1]), (of_a[1], of_b[0])][: 1 if a == b else 2]
+            found = []
+            for both in several:
+                spaces = [run.model.word_vectors(kind).vectors for run in both if run.model]
+                overlap = neighbour_overlap(*spaces, k=min(10, len(spaces[0]) - 1))
+                found.append((overlap.mean, procrustes_distance(*spaces)))
+            rows.append((a, b, kind, *np.mean(found, axis=0)))
     return pd.DataFrame(
         rows,
         columns=["system_a", "system_b", "vectors", "neighbour_overlap", "procrustes_distance"],

@@ -92,8 +92,38 @@ def conclusions(comparison: Comparison) -> list[str]:
         ]
         if better[""]:
             said.append(f"no difference can be told on {', '.join(better[''])}")
-        lines.append(text + "; ".join(said) + ".")
-    return lines
+        lines.append(text + "; ".join(said) + "." + _other_order(comparison, a, b))
+    return [*lines, *_worse_than_frequencies(comparison)]
+
+
+def _mean_entropies(comparison: Comparison) -> dict[str, float]:
+    summary = comparison.summary
+    rows = summary[summary["metric"] == CROSS_ENTROPY]
+    return dict(zip(rows["system"], rows["mean"], strict=True))
+
+
+def _other_order(comparison: Comparison, a: Any, b: Any) -> str:
+    """Say where the order of two cross-entropies depends on when training ends."""
+    last, costs = _mean_entropies(comparison), comparison.costs.set_index("system")
+    best = {name: float(costs["best_cross_entropy"][name]) for name in (a, b)}
+    if (last[a] < last[b]) == (best[a] < best[b]):
+        return ""
+    first, second = sorted((a, b), key=best.__getitem__)
+    return (
+        f" After their best passes the order of the cross-entropies is the other one: {first} "
+        f"{best[first]:.4f}, {second} {best[second]:.4f}."
+    )
+
+
+def _worse_than_frequencies(comparison: Comparison) -> list[str]:
+    unigram = comparison.facts["unigram"]
+    worse = [name for name, mean in _mean_entropies(comparison).items() if mean >= unigram]
+    if not worse:
+        return []
+    return [
+        f"Not better than word frequencies alone, after the last pass, on held-out cross-entropy "
+        f"({unigram:.4f}): {'; '.join(worse)}."
+    ]
 
 
 # --- what both say -----------------------------------------------------------------------------
@@ -109,9 +139,10 @@ def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
         f"{facts['words']:,} words of training text, {facts['vocabulary']:,} word types, "
         f"{facts['heldout_pairs']:,} held-out pairs; {seeds} "
         f"{'seed' if seeds == 1 else 'seeds'}. All systems have the same text, vocabulary, "
-        "held-out part and, for each seed, the same initial vectors; each has its own studied "
-        "learning rate and number of passes. All is trained in deterministic mode: the same "
-        "command gives the same scores.",
+        "held-out part and, for each seed, the same initial vectors; each has its own learning "
+        "rate "
+        "and number of passes (below, under Settings). All is trained in deterministic mode: the "
+        "same command gives the same scores.",
     )
     yield "heading", "What can be concluded"
     yield (
@@ -121,7 +152,7 @@ def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
         f"Holm's correction over the metrics of two systems, at {SIGNIFICANCE:.0%}; and the 95 % "
         "interval over seeds. "
         + (
-            "One seed says nothing of what other seeds would give."
+            "One seed says nothing of what other seeds would give, so nothing is concluded from it."
             if seeds == 1
             else f"{seeds} seeds alone can decide little; they are asked not to contradict."
         ),
@@ -136,43 +167,70 @@ def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
         "pair under the normalised model of each loss, lower is better; a model that knows only "
         f"word frequencies has {facts['unigram']:.4f}. Analogies (accuracy by 3CosAdd over the "
         "questions whose words are known) and similarity (Spearman's correlation) are times 100, "
-        "on center vectors V and on V + U.",
+        "on center vectors V and on V + U. Exact training makes fewer steps on V than on U: V "
+        "alone "
+        "is not what it is best at." + _known(facts),
     )
     yield "table", _scores_rows(comparison)
     yield "heading", "Differences"
     yield (
         "text",
         "First system minus second, with the 95 % interval and p-value over the material, p after "
-        "Holm's correction, and the 95 % interval over seeds.",
+        "Holm's correction, and the 95 % interval over seeds. Each two systems are corrected for "
+        "by "
+        f"themselves: {_pairs_of_systems(comparison)} families of tests, each with its own 5 %.",
     )
     yield "table", _tests_rows(comparison)
     yield "heading", "Time"
     reached = comparison.costs["best_cross_entropy"].max()
     yield (
         "text",
-        "Seconds of training, on this machine, the means over seeds; reading, counting and "
-        "evaluation are not in them. Best: the lowest held-out cross-entropy after any pass. The "
-        f"last column is the time to a cross-entropy of {reached:.4f}, which all systems reach.",
+        "Seconds of training in deterministic mode, in which the stream takes up to twice as long, "
+        "on "
+        "this machine, the means over seeds. Reading, counting co-occurrences (seconds, once) and "
+        "evaluation are not in them. Words: those of the text, times passes. Best: the lowest "
+        "held-out "
+        "cross-entropy after any pass, chosen on the very text that it is measured on. The last "
+        "column "
+        f"is the time to a cross-entropy of {reached:.4f}, which all systems reach.",
     )
     yield "table", _costs_rows(comparison)
     yield "heading", "How the spaces differ"
     yield (
         "text",
         "For the first seed. Partition ratio (Mu and Viswanath 2018): 1 if vectors spread evenly "
-        "over directions. Shifted PMI (Levy and Goldberg 2014): how the dot products of negative "
-        "sampling agree with log n_co / (K n_c P(o)), over pairs that occur.",
+        "over directions. Mean cosine: of all pairs of different words, 0 if directions are spread "
+        "evenly. Shifted PMI (Levy and Goldberg 2014): how the dot products of negative sampling "
+        "agree with log n_co / (K n_c P(o)), over pairs that occur; mean difference: dot product "
+        "less that, weighted: by n_co.",
     )
     yield "table", _spaces_rows(comparison)
     yield (
         "text",
         "Neighbours in common: the share of the 10 nearest that two spaces have in common. "
-        "Procrustes distance: what the best rotation leaves unexplained, 0 to 1. A system beside "
-        "itself is two of its seeds: so much differs by chance.",
+        "Procrustes distance: what the best rotation leaves unexplained, 0 to 1. Always of two "
+        "different seeds, since vectors keep much of where they began: a system beside itself "
+        "shows "
+        "how much differs by chance.",
     )
     yield "table", _space_pairs_rows(comparison)
     yield "heading", "Settings"
-    shared = ", ".join(f"{key} {value}" for key, value in sorted(facts.items()))
-    yield "text", f"Shared: {shared}."
+    settings = ", ".join(
+        f"{key} {value}" for key, value in sorted(facts.items()) if not isinstance(value, dict)
+    )
+    yield "text", f"Shared: {settings}; seeds from {comparison.seeds[0]}."
+    for system, table in comparison.settings.groupby("system", sort=False):
+        own = ", ".join(f"{row.setting} {row.value}" for row in _rows(table))
+        yield "text", f"{system}: {own}."
+
+
+def _pairs_of_systems(comparison: Comparison) -> int:
+    return math.comb(len(comparison.systems), 2)
+
+
+def _known(facts: Mapping[str, Any]) -> str:
+    known = [f"{name} {some:,} of {total:,}" for name, (some, total) in facts["known"].items()]
+    return f" Known questions and pairs: {', '.join(known)}." if known else ""
 
 
 def _rows(table: pd.DataFrame) -> Iterator[Any]:

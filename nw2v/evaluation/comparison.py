@@ -13,7 +13,10 @@ from nw2v.evaluation.statistics import ratio_and_standard_error
 
 CONFIDENCE = 0.95
 """Of every interval."""
-_NORMAL_QUANTILE = 1.959963984540054  # 97.5 % of the normal distribution lie below
+CLUSTER_SENTENCES = 32
+"""Neighbouring held-out sentences that count as one observation."""
+LEAST_CLUSTERS = 5
+"""Fewer say nothing of how far a difference is from chance."""
 
 
 class Interval(NamedTuple):
@@ -109,9 +112,11 @@ def cross_entropy_difference(
 
     Each system is first averaged over its seeds. The difference of the two cross-entropies is then
     the ratio of the differences a_i - b_i, summed over centers, to the number of pairs; its
-    standard error is that of `ratio_and_standard_error`, with sentences as clusters, and interval
-    and p-value are normal. They say what other text of the kind would change, for the models at
-    hand; what other seeds would, `paired_difference_over_seeds` says.
+    standard error is that of `ratio_and_standard_error`. Neighbouring sentences are about the same
+    things, so `CLUSTER_SENTENCES` of them are one cluster; interval and p-value are Student's, with
+    as many degrees of freedom as there are clusters, less one. They say what other text of the kind
+    would change, for the models at hand; what other seeds would, `paired_difference_over_seeds`
+    says.
 
     Parameters
     ----------
@@ -125,21 +130,27 @@ def cross_entropy_difference(
     Returns
     -------
     Difference
-        In nats a pair; below 0 where a is better. All but the difference is NaN if there is only
-        one sentence; where no center differs, p is 1.
+        In nats a pair; below 0 where a is better. All but the difference is NaN if there are fewer
+        than `LEAST_CLUSTERS` clusters; where no center differs, p is 1.
 
     Raises
     ------
     InputError
         If a or b has not one number for each of `sizes`, or there are none.
     """
+    from scipy.special import stdtr, stdtrit
+
     differences = mean_over_seeds("a", a, len(sizes)) - mean_over_seeds("b", b, len(sizes))
-    mean, error = ratio_and_standard_error(differences, sizes, sentences)
+    clusters = np.asarray(sentences) // CLUSTER_SENTENCES
+    mean, error = ratio_and_standard_error(differences, sizes, clusters)
+    freedom = len(np.unique(clusters)) - 1
+    if freedom + 1 < LEAST_CLUSTERS:
+        return Difference(mean, math.nan, math.nan, math.nan, math.nan)
     if error == 0:
         p_value = 1.0 if mean == 0 else 0.0
     else:
-        p_value = math.erfc(abs(mean / error) / math.sqrt(2))
-    margin = _NORMAL_QUANTILE * error
+        p_value = float(2 * stdtr(freedom, -abs(mean / error)))
+    margin = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
     return Difference(mean, error, mean - margin, mean + margin, p_value)
 
 

@@ -135,7 +135,8 @@ def test_what_is_better_needs_both_kinds_of_evidence():
     unsure, none = seeds._replace(low=-0.05), seeds._replace(low=math.nan, high=math.nan)
     assert _better("similarity x", 0.1, 0.01, seeds) == "a"
     assert _better(CROSS_ENTROPY, 0.1, 0.01, seeds) == "b"
-    assert _better("similarity x", -0.1, 0.01, none) == "b"
+    assert _better("similarity x", -0.1, 0.01, seeds._replace(low=-0.15, high=-0.05)) == "b"
+    assert _better("similarity x", -0.1, 0.01, none) == ""
     assert _better("similarity x", 0.1, 0.01, unsure) == ""
     assert _better("similarity x", 0.1, 0.06, seeds) == ""
     assert _better("similarity x", 0.1, math.nan, seeds) == ""
@@ -164,7 +165,8 @@ def test_one_seed_and_no_sets_are_enough(corpus):
     found = compare(corpus, systems=SYSTEMS, seeds=1, epochs={"stream": 1, "cooccurrence": 1},
                     **SHARED)  # fmt: skip
     assert found.summary["low"].isna().all()
-    assert "One seed says nothing of what other seeds would give." in markdown_report(found)
+    assert (found.tests["better"] == "").all() and not len(found.space_pairs)
+    assert "nothing is concluded from it." in markdown_report(found)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +182,28 @@ def test_one_seed_and_no_sets_are_enough(corpus):
 def test_systems_that_make_no_comparison(systems, negatives, message):
     with pytest.raises(InputError, match=message):
         read_systems(systems, negatives)
+
+
+def test_a_system_that_diverges_is_named_with_the_key_of_its_rate(corpus):
+    with pytest.raises(InputError) as caught:
+        compare(corpus, systems=SYSTEMS, seeds=1, learning_rates={"stream": 100.0}, **SHARED)
+    message = str(caught.value)
+    assert message.startswith("negative sampling K=5, stream, seed 1: the training loss became")
+    assert "compare.learning_rate.stream" in message
+
+
+def test_what_is_known_is_told_after_each_training(corpus):
+    lengths = []
+    found = compare(
+        corpus, systems=SYSTEMS, seeds=1, epochs={"stream": 1, "cooccurrence": 2},
+        after_training=lambda scores, curves: lengths.append((len(scores), len(curves))),
+        **SHARED,
+    )  # fmt: skip
+    assert lengths == [(1, 3), (2, 5)] and len(found.scores) == 2
+    settings = found.settings.set_index(["system", "setting"])["value"]
+    assert settings["naive softmax, cooccurrence", "epochs"] == 2
+    assert settings["naive softmax, cooccurrence", "weight_decay"] == 2.0
+    assert settings["negative sampling K=5, stream", "learning_rate"] > 0
 
 
 def test_each_k_is_a_system_of_its_own():

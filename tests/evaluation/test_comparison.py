@@ -10,6 +10,7 @@ from scipy import stats
 
 from nw2v.errors import InputError
 from nw2v.evaluation.comparison import (
+    CLUSTER_SENTENCES,
     cross_entropy_difference,
     holm,
     interval_over_seeds,
@@ -82,15 +83,16 @@ def test_as_many_seeds_of_both():
 
 
 def test_a_cross_entropy_difference_by_hand():
-    # Differences 1, 0 and 3 over 1, 1 and 2 pairs: 4 / 4. Residuals 1 - 1, 0 - 1 and 3 - 2, and of
-    # the two sentences 0 - 1 and 1: variance 2 / 1 * 2 / 16.
+    # Differences 1, -1, 2, 0 and 3 of five clusters: mean 1, residuals 0, -2, 1, -1 and 2, variance
+    # 5 / 4 * 10 / 25; t at 4 degrees of freedom 2.776445. Sentences 0 and 31 are one cluster.
     result = cross_entropy_difference(
-        [3.0, 2.0, 8.0], [2.0, 2.0, 5.0], np.array([1, 1, 2]), np.array([4, 4, 7])
-    )
+        [2.0, 1.0, 1.0, 4.0, 2.0, 5.0], [2.0, 0.0, 2.0, 2.0, 2.0, 2.0],
+        np.array([0.5, 0.5, 1, 1, 1, 1]), np.array([0, 31, 32, 64, 96, 128]),
+    )  # fmt: skip
     assert result.difference == 1
-    assert result.standard_error == pytest.approx(0.5)
-    assert (result.low, result.high) == pytest.approx((1 - 0.97998, 1 + 0.97998), abs=1e-5)
-    assert result.p_value == pytest.approx(2 * stats.norm.sf(2))
+    assert result.standard_error == pytest.approx(math.sqrt(0.5))
+    assert (result.low, result.high) == pytest.approx((1 - 1.963243, 1 + 1.963243), abs=1e-6)
+    assert result.p_value == pytest.approx(2 * stats.t.sf(math.sqrt(2), 4))
 
 
 def test_the_difference_is_that_of_the_cross_entropies_averaged_over_seeds():
@@ -105,24 +107,27 @@ def test_the_difference_is_that_of_the_cross_entropies_averaged_over_seeds():
     assert result.difference == pytest.approx(means[0] - means[1])
 
 
-def test_sentences_are_clusters_for_error_and_coverage():
+@pytest.mark.parametrize("clusters", [5, 100])
+def test_neighbouring_sentences_are_clusters_for_error_and_coverage(clusters):
     rng = np.random.default_rng(3)
     rejected = 0
     for _ in range(1000):
-        sentences = np.repeat(np.arange(100), 4)
-        sizes = rng.integers(1, 8, 400)
-        hard = sizes * rng.gamma(8, 1, 100)[sentences]  # for both systems: cancels
-        a, b = hard + sizes * rng.normal(0, 0.3, (2, 100))[:, sentences]
-        rejected += cross_entropy_difference(a, b, sizes, sentences).p_value < 0.05
-    assert 0.03 < rejected / 1000 < 0.08
+        sentences = np.repeat(np.arange(clusters), 4)
+        sizes = rng.integers(1, 8, len(sentences))
+        hard = sizes * rng.gamma(8, 1, clusters)[sentences]  # for both systems: cancels
+        a, b = hard + sizes * rng.normal(0, 0.3, (2, clusters))[:, sentences]
+        places = CLUSTER_SENTENCES * sentences
+        rejected += cross_entropy_difference(a, b, sizes, places).p_value < 0.05
+    assert 0.03 < rejected / 1000 < 0.085
 
 
-def test_equal_systems_and_a_single_sentence():
-    a, sizes = np.array([1.0, 2.0, 4.0]), np.array([1, 1, 2])
-    assert cross_entropy_difference(a, a, sizes, np.arange(3)) == (0, 0, 0, 0, 1)
-    single = cross_entropy_difference(a, a - 1, sizes, np.zeros(3))
-    assert single.difference == pytest.approx(3 / 4)
-    assert all(math.isnan(value) for value in single[1:])
+def test_equal_systems_and_too_few_clusters():
+    a, sizes = np.array([1.0, 2.0, 4.0, 1.0, 3.0]), np.array([1, 1, 2, 1, 1])
+    places = CLUSTER_SENTENCES * np.arange(5)
+    assert cross_entropy_difference(a, a, sizes, places) == (0, 0, 0, 0, 1)
+    few = cross_entropy_difference(a, a - 1, sizes, np.arange(5))
+    assert few.difference == pytest.approx(5 / 6)
+    assert all(math.isnan(value) for value in few[1:])
 
 
 @pytest.mark.parametrize("a", [np.zeros(2), np.zeros((2, 2)), np.zeros((0, 3)), 1.0])

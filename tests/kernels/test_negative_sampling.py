@@ -127,7 +127,7 @@ SETTINGS = [
 def test_a_pass_equals_the_plain_twin(
     portable, at_once, dim, window, subsample, shrink, pool, K, windows, parts, alike, pairs_alike
 ):
-    sentences, text, counts = random_text(dim, sentences=20)
+    sentences, text, counts = random_text(dim, sentences=20 if COMPILED else 6)
     law = window_law(counts, window=window, subsample=subsample, shrink=shrink)
     negatives = negatives_for(
         counts, pool=pool, K=K, windows=windows, parts=parts, alike=alike, pairs_alike=pairs_alike
