@@ -330,8 +330,8 @@ def test_what_hydra_prints(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("nw2v tr", {"train", "evaluate", "neighbors", "analogy", "export", "ui"}),
-        ("nw2v ", {"train", "evaluate", "neighbors", "analogy", "export", "ui"}),
+        ("nw2v tr", {"train", "compare", "evaluate", "neighbors", "analogy", "export", "ui"}),
+        ("nw2v ", {"train", "compare", "evaluate", "neighbors", "analogy", "export", "ui"}),
         ("nw2v train model.d", {"model.dim="}),
         ("nw2v train loss=", {"loss=naive_softmax", "loss=negative_sampling"}),
         ("/opt/train/nw2v train -m loss=nai", {"loss=naive_softmax"}),
