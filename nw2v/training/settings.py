@@ -45,7 +45,7 @@ STUDIED_DEFAULTS = {
     # (loss, trainer): (learning rate, epochs)
     ("negative_sampling", "stream"): (0.05, 5),
     ("naive_softmax", "stream"): (0.1, 1),
-    ("negative_sampling", "cooccurrence"): (0.1, 20),
+    ("negative_sampling", "cooccurrence"): (0.2, 20),
     ("naive_softmax", "cooccurrence"): (0.1, 20),
 }
 COOCCURRENCE_DEFAULTS: dict[str, Any] = {
