@@ -45,7 +45,9 @@ QUICK = [
     "evaluation.heldout_fraction=0.1",
 ]
 SYSTEMS = ["naive softmax, cooccurrence", "negative sampling K=5, stream"]
-TABLES = {"settings", "scores", "curves", "summary", "tests", "costs", "spaces", "space_pairs", "norms"}
+TABLES = {
+    *("settings", "scores", "curves", "summary", "tests", "costs", "spaces", "space_pairs", "norms")
+}
 PICTURES = {"scores.png", "cross_entropy_by_time.png", "norms.png"}
 WRITTEN = {f"{table}.csv" for table in TABLES} | PICTURES | {"report.html", "report.md"}
 # MLflow's own imports warn of each other.
