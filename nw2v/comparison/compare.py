@@ -148,6 +148,8 @@ def compare(
     ------
     InputError
         A setting is wrong, or nothing is held out.
+    DivergenceError
+        A training diverged: says of which system and seed (an InputError).
     """
     chosen = read_systems(systems, negatives)
     if not isinstance(seeds, int) or isinstance(seeds, bool) or seeds < 1:
@@ -180,7 +182,7 @@ def compare(
                 **shared,
             )
         except DivergenceError as error:
-            raise InputError(
+            raise DivergenceError(
                 f"{system.name}, seed {number}: "
                 + str(error).replace(
                     "trainer.learning_rate", f"compare.learning_rate.{system.trainer}"

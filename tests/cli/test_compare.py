@@ -164,7 +164,7 @@ def test_what_is_written_into_the_output_folder(compared: Compared) -> None:
 
 
 def test_what_is_printed(compared: Compared) -> None:
-    conclusion, report, runs = compared.out.splitlines()
+    conclusion, *_, report, runs = compared.out.splitlines()
     assert conclusion.startswith(f"{SYSTEMS[0]} against {SYSTEMS[1]}: ")
     assert report == f"report      {compared.folder / 'run' / 'report.html'}"
     assert runs == "MLflow      experiment nw2v, run compare-small"
@@ -264,7 +264,7 @@ def test_all_that_is_set_reaches_the_comparison(
     assert len(asked.pop("corpus").split().vocabulary) == 10
     assert list(asked.pop("analogies")) == ["fruit"]
     assert list(asked.pop("similarity")) == ["likeness"]
-    del asked["callbacks_for"]
+    del asked["callbacks_for"], asked["after_training"]
     assert asked == {
         "systems": ["naive_softmax/cooccurrence", "negative_sampling/stream"],
         "negatives": [2, 3],
@@ -571,15 +571,16 @@ def test_a_failure_in_the_middle_marks_the_parent_failed(
     assert main(arguments(text, *more)) == 2
     captured = capsys.readouterr()
     last = captured.err.splitlines()[-1]
-    assert last == "nw2v: error: the training loss became nan before step 10"
+    problem = "negative sampling K=5, stream, seed 1: the training loss became nan before step 10"
+    assert last == f"nw2v: error: {problem}"
     assert "Error executing job" not in captured.err and not captured.out
     parent, children = compared.runs("failing")
     assert (parent.info.run_name, parent.info.status) == ("mine", "FAILED")
-    assert parent.data.tags["failure"] == (
-        "DivergenceError: the training loss became nan before step 10"
-    )
+    assert parent.data.tags["failure"] == f"DivergenceError: {problem}"
     assert [run.info.status for run in children] == ["FINISHED"]
-    assert {path.name for path in Path("run").iterdir()} == {"compare.log", ".hydra"}
+    # What was known before is kept.
+    kept = {path.name for path in Path("run").iterdir()}
+    assert kept == {"compare.log", ".hydra", "scores.csv", "curves.csv"}
     assert "Traceback" in Path("run/compare.log").read_text()
 
 
