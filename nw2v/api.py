@@ -16,8 +16,10 @@ from nw2v.corpus.vocabulary import Vocabulary
 from nw2v.errors import InputError
 from nw2v.evaluation.heldout import draw_heldout_pairs, heldout_metrics
 from nw2v.files import write_atomically
+from nw2v.kernels.exact_tiles import Counts
 from nw2v.losses import make_loss
 from nw2v.training.callbacks import Callback
+from nw2v.training.cooccurrence import CooccurrenceTrainer
 from nw2v.training.loop import fit
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
@@ -349,9 +351,6 @@ def train(
 def _cooccurrence_trainer(
     split: Split, parameters: Parameters, settings: TrainingSettings, callbacks: Sequence[Callback]
 ) -> Trainer:
-    from nw2v.kernels.exact_tiles import Counts
-    from nw2v.training.cooccurrence import CooccurrenceTrainer
-
     def counted(done: int, total: int) -> None:
         for callback in callbacks:
             callback.counting(done, total)

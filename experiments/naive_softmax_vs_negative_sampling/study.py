@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import nw2v
-from nw2v.cli.compare import write_report
-from nw2v.comparison import System, compare
+from nw2v.comparison import System, compare, conclusions, write_report
 from nw2v.evaluation import load_analogies, load_similarity
 from nw2v.training import Callback
 from nw2v.training.progress import ProgressBar
@@ -71,11 +70,11 @@ def main(arguments: list[str]) -> None:
         corpus = read(options.corpus, max_vocabulary=words)
         found = compare(corpus, **chosen, **sets, callbacks_for=callbacks_for)
         folder = options.out / name
-        written = write_report(found, folder, command)
-        for file in written.texts:
-            if file not in KEPT:
-                (folder / file).unlink()
-        print(f"{written.summary}\n{folder}: {time.perf_counter() - began:.0f} s", flush=True)
+        for file in write_report(found, folder, command):
+            if file.name not in KEPT and file.suffix != ".png":
+                file.unlink()
+        print(*conclusions(found), sep="\n")
+        print(f"{folder}: {time.perf_counter() - began:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -29,11 +29,6 @@ Job = Callable[[DictConfig], Any]
 _FROM_JOB = "raised_in_job"
 
 
-def mark_as_jobs_own(error: BaseException) -> None:
-    """Let `launch` know that a job raised an error, not Hydra."""
-    setattr(error, _FROM_JOB, True)
-
-
 def launch(
     job: Job,
     config_name: str,
@@ -48,7 +43,7 @@ def launch(
     Parameters
     ----------
     job : callable
-        Is given the composed configuration; marks what it raises by `mark_as_jobs_own`.
+        Is given the composed configuration. How it fails goes to its log.
     config_name : str
         The file in `conf/` that configures it.
     line : CommandLine
@@ -67,7 +62,7 @@ def launch(
     with ExitStack() as stack:
         if config is not None:
             stack.enter_context(_mode_known(config))
-        wrapped = job if sweep else _without_hydras_line(job, stack)
+        wrapped = _marked(job) if sweep else _without_hydras_line(_marked(job), stack)
         stack.enter_context(_command_line("nw2v", [*line.overrides, *line.flags]))
         stack.enter_context(_environment("HYDRA_FULL_ERROR", "1"))
         stack.enter_context(_logging_restored())
@@ -142,6 +137,25 @@ def _mode_known(config: DictConfig) -> Iterator[None]:
         yield
     finally:
         Hydra.get_mode = before  # type: ignore[method-assign]
+
+
+def _marked(job: Job) -> Job:
+    """Wrap a job so that its log says how it failed, and its errors are known as its own."""
+    log = logging.getLogger(job.__module__)
+
+    @functools.wraps(job)
+    def marked_job(config: DictConfig) -> Any:
+        try:
+            return job(config)
+        except Exception as error:
+            setattr(error, _FROM_JOB, True)
+            log.info("failed", exc_info=True)
+            raise
+        except KeyboardInterrupt:
+            log.info("interrupted")
+            raise
+
+    return marked_job
 
 
 def _without_hydras_line(job: Any, stack: ExitStack) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from nw2v.cli.application import launch, mark_as_jobs_own
+from nw2v.cli.application import launch
 from nw2v.cli.configuration import (
     check_output_folder,
     compose_all,
@@ -21,15 +21,19 @@ from nw2v.cli.configuration import (
     parse_command_line,
     plain,
 )
-from nw2v.cli.scoring import load_sets
-from nw2v.cli.settings import COMPARISON_SETTINGS, read_comparison
+from nw2v.cli.scoring import forget_sets, sets_of
+from nw2v.cli.settings import (
+    COMPARE_TRAINING_SETTINGS,
+    COMPARISON_SETTINGS,
+    read_comparison,
+)
 from nw2v.cli.train import check_sources, open_corpus
 from nw2v.errors import InputError
 from nw2v.files import write_atomically
+from nw2v.training.settings import TRAINERS
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from nw2v.comparison import Comparison, System
     from nw2v.tracking.parent_run import ParentRun
@@ -65,7 +69,10 @@ def run(arguments: Sequence[str]) -> int:
             config = configs[0]
             _check(read_comparison(plain(config)))
             check_output_folder(line, config)
-    launch(compare_job, "compare", line, config, keys=COMPARISON_SETTINGS)
+    try:
+        launch(compare_job, "compare", line, config, keys=COMPARISON_SETTINGS)
+    finally:
+        forget_sets()
     return 0
 
 
@@ -75,28 +82,20 @@ def _check(settings: Mapping[str, Any]) -> None:
 
     read_systems(settings["compare.systems"], settings["compare.negatives"])
     check_sources(settings)
-    load_sets(settings["evaluation.analogies"], settings["evaluation.similarity"])
+    sets_of(settings)
 
 
 def compare_job(config: DictConfig) -> None:
     """Make one comparison within the folder that Hydra has made for it."""
-    try:
-        settings = read_comparison(plain(config))
-        _compare(settings, Path(HydraConfig.get().runtime.output_dir))
-    except Exception as error:
-        mark_as_jobs_own(error)
-        _log.info("failed", exc_info=True)
-        raise
-    except KeyboardInterrupt:
-        _log.info("interrupted")
-        raise
+    settings = read_comparison(plain(config))
+    _compare(settings, Path(HydraConfig.get().runtime.output_dir))
 
 
 def _compare(settings: Mapping[str, Any], folder: Path) -> None:
-    from nw2v.comparison import compare
+    from nw2v.comparison import compare, conclusions, write_report
     from nw2v.training.progress import CompilationNotice
 
-    sets = load_sets(settings["evaluation.analogies"], settings["evaluation.similarity"])
+    sets = sets_of(settings)
     with CompilationNotice() as notice, _parent(settings, folder) as parent:
         corpus = open_corpus(settings)
         comparison = compare(
@@ -115,9 +114,8 @@ def _compare(settings: Mapping[str, Any], folder: Path) -> None:
         )
         written = write_report(comparison, folder, _command())
         if parent is not None:
-            figures = {f"{name}.png": figure for name, figure in written.figures.items()}
-            parent.log(written.texts, figures, _metrics(comparison))
-    lines = [written.summary, f"report      {folder / 'report.html'}"]
+            parent.log(written, _metrics(comparison))
+    lines = [*conclusions(comparison), f"report      {folder / 'report.html'}"]
     if parent is not None:
         lines.append(f"MLflow      experiment {parent.experiment}, run {parent.run_name}")
     text = "\n".join(lines)
@@ -186,23 +184,14 @@ class _Callbacks:
 def _shared(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The keywords of `nw2v.train` that all systems have in common."""
     return {
-        "dim": settings["model.dim"],
-        "window": settings["model.window"],
-        "shrink_window": settings["model.shrink_window"],
-        "subsample": settings["model.subsample"],
-        "initial_scale": settings["model.initial_scale"],
-        "noise_exponent": settings["compare.noise_exponent"],
-        "threads": settings["compare.threads"],
-        "heldout_fraction": settings["evaluation.heldout_fraction"],
-        "split_seed": settings["evaluation.split_seed"],
-        "evaluation_window": settings["evaluation.window"],
-        "evaluation_subsample": settings["evaluation.subsample"],
-        "heldout_centers": settings["evaluation.heldout_centers"],
+        keyword: settings[key]
+        for key, keyword in COMPARE_TRAINING_SETTINGS.items()
+        if keyword != "seed"
     }
 
 
 def _by_trainer(settings: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {trainer: settings[f"{key}.{trainer}"] for trainer in ("stream", "cooccurrence")}
+    return {trainer: settings[f"{key}.{trainer}"] for trainer in TRAINERS}
 
 
 def _command() -> str:
@@ -224,57 +213,3 @@ def _metrics(comparison: Comparison) -> dict[str, float]:
         f"{system}/{metric}" + ("" if vectors == "model" else f" {vectors}"): float(mean)
         for (system, vectors, metric), mean in zip(keys, summary["mean"], strict=True)
     }
-
-
-class Written:
-    """What a report consists of.
-
-    Attributes
-    ----------
-    texts : dict of str to str
-        By the names of their files.
-    figures : dict of str to Figure
-    summary : str
-        What can be concluded, a line for each two systems.
-    """
-
-    def __init__(
-        self, texts: dict[str, str], figures: dict[str, Figure], conclusions: Sequence[str]
-    ) -> None:
-        self.texts, self.figures = texts, figures
-        self.summary = "\n".join(conclusions)
-
-
-def write_report(comparison: Comparison, folder: Path, command: str) -> Written:
-    """Write a comparison's report, tables and pictures into a folder."""
-    from nw2v.comparison import html_report, markdown_report
-    from nw2v.comparison.report import conclusions
-    from nw2v.plots.comparison import entropy_by_time, norms_by_frequency, score_intervals
-
-    titles = {
-        "scores": "Scores with 95 % intervals over seeds",
-        "cross_entropy_by_time": "Held-out cross-entropy by time",
-        "norms": "Lengths of vectors by frequency",
-    }
-    figures = {
-        "scores": score_intervals(comparison.summary),
-        "cross_entropy_by_time": entropy_by_time(comparison.curves, comparison.facts["unigram"]),
-        "norms": norms_by_frequency(comparison.norms),
-    }
-    tables = (
-        *("scores", "curves", "summary", "tests", "costs"),
-        *("settings", "spaces", "space_pairs", "norms"),
-    )
-    texts = {f"{name}.csv": getattr(comparison, name).to_csv(index=False) for name in tables}
-    files = {titles[name]: f"{name}.png" for name in figures}
-    texts["report.md"] = markdown_report(comparison, command=command, pictures=files)
-    titled = {titles[name]: figure for name, figure in figures.items()}
-    texts["report.html"] = html_report(comparison, command=command, figures=titled)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        with write_atomically(folder / name, "w") as file:
-            file.write(text)
-    for name, figure in figures.items():
-        with write_atomically(folder / f"{name}.png") as file:
-            figure.savefig(file, format="png")
-    return Written(texts, figures, conclusions(comparison))

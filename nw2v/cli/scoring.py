@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nw2v.evaluation import AnalogyScores, AnalogySet, SimilarityScore, SimilaritySet
@@ -38,6 +38,23 @@ def load_sets(analogies: Sequence[str], similarity: Sequence[str]) -> Evaluation
         dict(zip(distinct_legal_names((s.name for s in questions), ()), questions, strict=True)),
         dict(zip(distinct_legal_names((s.name for s in pairs), ()), pairs, strict=True)),
     )
+
+
+# The sets of the command's jobs, loaded when the configuration is checked.
+_sets: dict[str, EvaluationSets] = {}
+
+
+def sets_of(settings: Mapping[str, Any]) -> EvaluationSets:
+    """Give the sets that a configuration names, loaded once until `forget_sets`."""
+    names = settings["evaluation.analogies"], settings["evaluation.similarity"]
+    if str(names) not in _sets:
+        _sets[str(names)] = load_sets(*names)
+    return _sets[str(names)]
+
+
+def forget_sets() -> None:
+    """Let the next command load its sets anew."""
+    _sets.clear()
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ COMPARE_KINDS: dict[str, Kind] = {
     "compare.systems": NAMES,
     "compare.negatives": Kind("a whole number from 1 up, or a list of them", _read_numbers),
     "compare.seeds": whole(1),
-    "tracking.vectors": Kind("none: a comparison keeps no vectors", choice("none", "none").read),
+    "tracking.vectors": Kind("none: a comparison keeps no vectors", choice("none").read),
 }
 COMPARE_TRAINING_SETTINGS: dict[str, str] = {
     **{

@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from nw2v.cli.application import launch, mark_as_jobs_own
+from nw2v.cli.application import launch
 from nw2v.cli.configuration import (
     CommandLine,
     check_output_folder,
@@ -25,7 +25,7 @@ from nw2v.cli.configuration import (
     plain,
 )
 from nw2v.cli.ranking import rank_sweeps
-from nw2v.cli.scoring import EvaluationSets, load_sets, score
+from nw2v.cli.scoring import forget_sets, score, sets_of
 from nw2v.cli.settings import read_settings, train_keywords
 from nw2v.cli.summary import summary
 from nw2v.errors import InputError, NotAvailableError
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from nw2v.training.progress import CompilationNotice
 
 _log = logging.getLogger(__name__)
-
-# The sets of the command's jobs, loaded when the configuration is checked.
-_sets: dict[str, EvaluationSets] = {}
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -75,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
         launch(train_job, "train", line, config, sweep=sweep)
     finally:
         rank_sweeps()
-        _sets.clear()
+        forget_sets()
     return 0
 
 
@@ -88,15 +85,8 @@ def _check(line: CommandLine, configs: Sequence[DictConfig], sweep: bool) -> Non
                 "tracking.vectors=best in a sweep is not in this version yet: use all or none"
             )
         check_sources(settings)
-        _evaluation_sets(settings)
+        sets_of(settings)
     check_output_folder(line, configs[0])
-
-
-def _evaluation_sets(settings: Mapping[str, Any]) -> EvaluationSets:
-    names = settings["evaluation.analogies"], settings["evaluation.similarity"]
-    if str(names) not in _sets:
-        _sets[str(names)] = load_sets(*names)
-    return _sets[str(names)]
 
 
 def check_sources(settings: Mapping[str, Any]) -> None:
@@ -151,13 +141,8 @@ def train_job(config: DictConfig) -> float | None:
         check_sources(settings)
         return _train(settings)
     except Exception as error:
-        mark_as_jobs_own(error)
-        _log.info("failed", exc_info=True)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             _log.warning("job %s failed: %s", HydraConfig.get().job.num, error)
-        raise
-    except KeyboardInterrupt:
-        _log.info("interrupted")
         raise
 
 
@@ -175,7 +160,7 @@ def _train_told(settings: Mapping[str, Any], notice: CompilationNotice) -> float
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    sets = _evaluation_sets(settings)
+    sets = sets_of(settings)
     with _tracking(settings, folder) as tracker:
         if tracker is not None:
             tracker.start_connecting()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,7 @@ SIGNIFICANCE = 0.05
 MODELS_KEPT = 2
 """Models of each system that are kept in memory: the first two seeds, for the spaces."""
 
+Test = Callable[[np.ndarray, np.ndarray], "Difference"]
 CallbacksFor = Callable[[System, int], Sequence[Callback]]
 
 
@@ -94,10 +96,17 @@ class _Run:
     model: api.Model | None
     history: pd.DataFrame
     noise: np.ndarray | None
-    surprise: np.ndarray
-    right: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
-    cosines: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
-    scores: dict[tuple[str, str], float] = field(default_factory=dict)  # (vectors, metric)
+    # By vectors and metric: the score, and what it is made of, center by center, question by
+    # question or pair by pair.
+    scores: dict[tuple[str, str], float] = field(default_factory=dict)
+    details: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
+    # Of each set, which questions or pairs the vocabulary knows.
+    known: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def add(self, vectors: str, metric: str, score: float, details: np.ndarray) -> None:
+        """Take a score, unless it does not exist."""
+        if not math.isnan(score):
+            self.scores[vectors, metric], self.details[vectors, metric] = score, details
 
 
 def compare(
@@ -205,7 +214,9 @@ def compare(
             runs[chosen[0]][0].history["valid/cross_entropy_unigram"].dropna().iloc[0]
         ),
         "seeds": seeds,
-        "known": _known(runs[chosen[0]][0], analogies or {}),
+        "known": {
+            name: (int(some.sum()), len(some)) for name, some in runs[chosen[0]][0].known.items()
+        },
         **shared,
     }
     scores = _scores_table(runs, numbers)
@@ -265,23 +276,23 @@ def _scored(
     noise = loss.noise_distribution(counts)
     if noise is not None and system.trainer == "stream":
         noise = noise_probabilities(noise_counts(noise))
+    threads = shared.get("threads")
     heldout = heldout_scores(
-        pairs, model.center_vectors, model.outside_vectors, loss, counts, noise
+        pairs, model.center_vectors, model.outside_vectors, loss, counts, noise, threads=threads
     )
-    run = _Run(model, model.history, noise, heldout.surprise)
-    run.scores["model", CROSS_ENTROPY] = float(heldout.surprise.sum() / len(pairs))
+    run = _Run(model, model.history, noise)
+    entropy = float(heldout.surprise.sum() / len(pairs))
+    run.add("model", CROSS_ENTROPY, entropy, heldout.surprise)
     for kind in VECTORS:
         vectors = model.word_vectors(kind)
         for name, questions in analogies.items():
-            answers = evaluate_analogies(vectors, questions)
-            run.right[kind, name] = answers.right
-            if not math.isnan(answers.accuracy):
-                run.scores[kind, f"analogies {name}"] = answers.accuracy
+            answers = evaluate_analogies(vectors, questions, threads=threads)
+            run.known.setdefault(name, answers.answered)
+            run.add(kind, f"analogies {name}", answers.accuracy, answers.right)
         for name, rated in similarity.items():
             score = evaluate_similarity(vectors, rated)
-            run.cosines[kind, name] = score.cosines
-            if not math.isnan(score.spearman):
-                run.scores[kind, f"similarity {name}"] = score.spearman
+            run.known.setdefault(name, ~np.isnan(score.cosines))
+            run.add(kind, f"similarity {name}", score.spearman, score.cosines)
     return run
 
 
@@ -394,12 +405,20 @@ def _tests_table(
 
     from nw2v.evaluation.comparison import holm, paired_difference_over_seeds
 
+    known = next(iter(runs.values()))[0].known
+    tests = _tests(known, pairs, analogies, similarity)
     rows = []
     for (first, of_first), (second, of_second) in itertools.combinations(runs.items(), 2):
-        found = _differences(of_first, of_second, pairs, analogies, similarity)
-        adjusted = holm([difference.p_value for difference in found.values()])
-        for (key, difference), p_value in zip(found.items(), adjusted, strict=True):
-            a, b = ([run.scores[key] for run in several] for several in (of_first, of_second))
+        several = [*of_first, *of_second]
+        # What not all of the runs have cannot be compared.
+        keys = [key for key in of_first[0].scores if all(key in run.scores for run in several)]
+        found = [
+            tests[key[1]](*(np.array([r.details[key] for r in of]) for of in (of_first, of_second)))
+            for key in keys
+        ]
+        adjusted = holm([difference.p_value for difference in found])
+        for key, difference, p_value in zip(keys, found, adjusted, strict=True):
+            a, b = ([run.scores[key] for run in of] for of in (of_first, of_second))
             seeds = paired_difference_over_seeds(a, b)
             rows.append(
                 (
@@ -417,57 +436,31 @@ def _tests_table(
     )  # fmt: skip
 
 
-def _differences(
-    of_first: Sequence[_Run],
-    of_second: Sequence[_Run],
+def _tests(
+    known: Mapping[str, np.ndarray],
     pairs: HeldoutPairs,
     analogies: Mapping[str, AnalogySet],
     similarity: Mapping[str, SimilaritySet],
-) -> dict[tuple[str, str], Difference]:
-    """Test every metric that all runs of both systems have, by vectors and metric."""
-    from nw2v.evaluation import evaluate_analogies
+) -> dict[str, Test]:
+    """Give the test of each metric: of two systems' details, (seeds, n) each."""
     from nw2v.evaluation.bootstrap import analogy_difference, question_pairs, similarity_difference
     from nw2v.evaluation.comparison import cross_entropy_difference
 
-    def both(what: Callable[[_Run], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        return np.array([*map(what, of_first)]), np.array([*map(what, of_second)])
-
-    a, b = both(lambda run: run.surprise)
-    found = {
-        ("model", CROSS_ENTROPY): cross_entropy_difference(
-            a, b, np.diff(pairs.offsets), pairs.sentences
+    tests: dict[str, Test] = {
+        CROSS_ENTROPY: functools.partial(
+            cross_entropy_difference, sizes=np.diff(pairs.offsets), sentences=pairs.sentences
         )
     }
-    model = of_first[0].model
-    assert model is not None
-    measured = set.intersection(*(set(run.scores) for run in [*of_first, *of_second]))
-    for kind in VECTORS:
-        for name, questions in analogies.items():
-            metric = kind, f"analogies {name}"
-            if metric in measured:
-                a, b = both(lambda run: run.right[kind, name])  # noqa: B023
-                answered = evaluate_analogies(model.vectors, questions).answered
-                found[metric] = analogy_difference(a, b, question_pairs(questions), answered)
-        for name, rated in similarity.items():
-            metric = kind, f"similarity {name}"
-            if metric in measured:
-                a, b = both(lambda run: run.cosines[kind, name])  # noqa: B023
-                judgements = np.array([judged for _, _, judged in rated.pairs])
-                found[metric] = similarity_difference(a, b, judgements)
-    return found
-
-
-def _known(run: _Run, analogies: Mapping[str, AnalogySet]) -> dict[str, tuple[int, int]]:
-    """Of each set, the questions or pairs whose words are in the vocabulary, and all."""
-    from nw2v.evaluation import evaluate_analogies
-
-    assert run.model is not None
-    answered = {
-        name: evaluate_analogies(run.model.vectors, questions).answered
-        for name, questions in analogies.items()
-    }
-    rated = {name: ~np.isnan(cosines) for (_, name), cosines in run.cosines.items()}
-    return {name: (int(some.sum()), len(some)) for name, some in {**answered, **rated}.items()}
+    for name, questions in analogies.items():
+        tests[f"analogies {name}"] = functools.partial(
+            analogy_difference, pairs=question_pairs(questions), answerable=known[name]
+        )
+    for name, rated in similarity.items():
+        judgements = np.array([judged for _, _, judged in rated.pairs])
+        tests[f"similarity {name}"] = functools.partial(
+            similarity_difference, judgements=judgements
+        )
+    return tests
 
 
 def _better(metric: str, difference: float, holm: float, seeds: Difference) -> str:
@@ -512,6 +505,7 @@ def _spaces_tables(
                 window=shared.get("window", 5),
                 subsample=shared.get("subsample", 1e-4),
                 shrink_window=shared.get("shrink_window", True),
+                threads=shared.get("threads"),
             )
             agreement = shifted_pmi_agreement(
                 model.center_vectors, model.outside_vectors,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ from nw2v.comparison.compare import CROSS_ENTROPY, SIGNIFICANCE, Comparison
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 Row = Sequence[str]
 
@@ -53,9 +51,17 @@ def markdown_report(
 
 
 def html_report(
-    comparison: Comparison, *, command: str = "", figures: Mapping[str, Figure] | None = None
+    comparison: Comparison, *, command: str = "", pictures: Mapping[str, bytes] | None = None
 ) -> str:
-    """Write a comparison as one HTML page with its pictures inside."""
+    """Write a comparison as one HTML page with its pictures inside.
+
+    Parameters
+    ----------
+    comparison, command
+        As for `markdown_report`.
+    pictures : mapping of str to bytes, optional
+        Titles and PNG files.
+    """
     parts = []
     for kind, content in _content(comparison, command):
         if kind in ("title", "heading"):
@@ -70,11 +76,10 @@ def html_report(
                 + "".join(_html_row(row, "td") for row in rows) + "</tbody></table>"
             )  # fmt: skip
         elif kind == "pictures":
-            parts += [_html_picture(title, figure) for title, figure in (figures or {}).items()]
+            parts += [_html_picture(title, png) for title, png in (pictures or {}).items()]
         else:
             parts.append(f"<p>{html.escape(content)}</p>")
-    title = next(content for kind, content in _content(comparison, command) if kind == "title")
-    return _PAGE.format(title=html.escape(title), body="\n".join(parts))
+    return _PAGE.format(title=html.escape(_title(comparison)), body="\n".join(parts))
 
 
 def conclusions(comparison: Comparison) -> list[str]:
@@ -129,9 +134,13 @@ def _worse_than_frequencies(comparison: Comparison) -> list[str]:
 # --- what both say -----------------------------------------------------------------------------
 
 
+def _title(comparison: Comparison) -> str:
+    return f"Naive softmax and negative sampling on {comparison.facts['corpus']}"
+
+
 def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
     facts, seeds = comparison.facts, comparison.facts["seeds"]
-    yield "title", f"Naive softmax and negative sampling on {facts['corpus']}"
+    yield "title", _title(comparison)
     if command:
         yield "code", command
     yield (
@@ -140,9 +149,8 @@ def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
         f"{facts['heldout_pairs']:,} held-out pairs; {seeds} "
         f"{'seed' if seeds == 1 else 'seeds'}. All systems have the same text, vocabulary, "
         "held-out part and, for each seed, the same initial vectors; each has its own learning "
-        "rate "
-        "and number of passes (below, under Settings). All is trained in deterministic mode: the "
-        "same command gives the same scores.",
+        "rate and number of passes (below, under Settings). All is trained in deterministic mode: "
+        "the same command gives the same scores.",
     )
     yield "heading", "What can be concluded"
     yield (
@@ -168,8 +176,7 @@ def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
         f"word frequencies has {facts['unigram']:.4f}. Analogies (accuracy by 3CosAdd over the "
         "questions whose words are known) and similarity (Spearman's correlation) are times 100, "
         "on center vectors V and on V + U. Exact training makes fewer steps on V than on U: V "
-        "alone "
-        "is not what it is best at." + _known(facts),
+        "alone is not what it is best at." + _known(facts),
     )
     yield "table", _scores_rows(comparison)
     yield "heading", "Differences"
@@ -177,8 +184,7 @@ def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
         "text",
         "First system minus second, with the 95 % interval and p-value over the material, p after "
         "Holm's correction, and the 95 % interval over seeds. Each two systems are corrected for "
-        "by "
-        f"themselves: {_pairs_of_systems(comparison)} families of tests, each with its own 5 %.",
+        f"by themselves: {_pairs_of_systems(comparison)} families of tests, each with its own 5 %.",
     )
     yield "table", _tests_rows(comparison)
     yield "heading", "Time"
@@ -186,13 +192,11 @@ def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
     yield (
         "text",
         "Seconds of training in deterministic mode, in which the stream takes up to twice as long, "
-        "on "
-        "this machine, the means over seeds. Reading, counting co-occurrences (seconds, once) and "
-        "evaluation are not in them. Words: those of the text, times passes. Best: the lowest "
-        "held-out "
-        "cross-entropy after any pass, chosen on the very text that it is measured on. The last "
-        "column "
-        f"is the time to a cross-entropy of {reached:.4f}, which all systems reach.",
+        "on this machine, the means over seeds. Reading, counting co-occurrences (seconds, once) "
+        "and evaluation are not in them. Words: those of the text, times passes. Best: the lowest "
+        "held-out cross-entropy after any pass, chosen on the very text that it is measured on. "
+        f"The last column is the time to a cross-entropy of {reached:.4f}, which all systems "
+        "reach.",
     )
     yield "table", _costs_rows(comparison)
     yield "heading", "How the spaces differ"
@@ -210,8 +214,7 @@ def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
         "Neighbours in common: the share of the 10 nearest that two spaces have in common. "
         "Procrustes distance: what the best rotation leaves unexplained, 0 to 1. Always of two "
         "different seeds, since vectors keep much of where they began: a system beside itself "
-        "shows "
-        "how much differs by chance.",
+        "shows how much differs by chance.",
     )
     yield "table", _space_pairs_rows(comparison)
     yield "heading", "Settings"
@@ -261,25 +264,16 @@ def _interval(metric: str, low: float, high: float, *, signed: bool = False) -> 
 
 
 def _scores_rows(comparison: Comparison) -> list[Row]:
-    summary = comparison.summary
-    columns = list(dict.fromkeys(zip(summary["metric"], summary["vectors"], strict=True)))
+    texts = {}
+    for row in _rows(comparison.summary):
+        text = _number(row.metric, row.mean)
+        if not math.isnan(row.low):
+            text += f" ± {_number(row.metric, (row.high - row.low) / 2)}"
+        texts[row.system, row.metric, row.vectors] = text
+    systems = dict.fromkeys(system for system, _, _ in texts)
+    columns = list(dict.fromkeys((metric, vectors) for _, metric, vectors in texts))
     rows: list[Row] = [["system", *(_named(*column) for column in columns)]]
-    for system in dict.fromkeys(summary["system"]):
-        row = [system]
-        for metric, vectors in columns:
-            found = summary[
-                (summary["system"] == system)
-                & (summary["metric"] == metric)
-                & (summary["vectors"] == vectors)
-            ]
-            text = ""
-            if len(found):
-                mean, low, high = found[["mean", "low", "high"]].iloc[0]
-                text = _number(metric, mean)
-                if not math.isnan(low):
-                    text += f" ± {_number(metric, (high - low) / 2)}"
-            row.append(text)
-        rows.append(row)
+    rows += [[name, *(texts.get((name, *column), "") for column in columns)] for name in systems]
     return rows
 
 
@@ -355,10 +349,8 @@ def _html_row(cells: Row, tag: str) -> str:
     return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
-def _html_picture(title: str, figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+def _html_picture(title: str, png: bytes) -> str:
+    data = base64.b64encode(png).decode("ascii")
     return f'<img alt="{html.escape(title)}" src="data:image/png;base64,{data}">'
 
 

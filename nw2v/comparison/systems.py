@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nw2v.errors import InputError
+from nw2v.losses import LOSSES
 from nw2v.training.settings import TRAINERS
 
-LOSSES = ("naive_softmax", "negative_sampling")
 DEFAULT_SYSTEMS = (
     "naive_softmax/cooccurrence",
     "negative_sampling/cooccurrence",

@@ -71,9 +71,8 @@ def add_logits(first, logits, log_prior, noise, sums):  # type: ignore[no-untype
         x = logits[row]
         before = sums.largest[row]
         largest = max(before, _largest(x, log_prior))
-        if (
-            largest > before
-        ):  # a few of the blocks: cheaper than to keep the word beside the maximum
+        # In a few of the blocks: cheaper than to keep the word beside the maximum.
+        if largest > before:
             sums.likeliest[row] = first + _place(x, log_prior, largest)
         total = 0.0
         if sums.exponentials[row] != 0:
@@ -104,28 +103,35 @@ def _softplus(x, noise):  # type: ignore[no-untyped-def]
     return total
 
 
+# Maxima of floats that may be NaN are not vectorised; those of integers are.
+_LEAST = np.int32(-0x80000000)
+
+
+@exact_kernel
+def _ordered(bits):  # type: ignore[no-untyped-def]
+    """Turn the bits of a float32 into an integer of the same order, and back; NaN is the highest.
+
+    Below the sign, those of negative numbers are flipped.
+    """
+    return np.int32(bits ^ ((bits >> _31) & _ALL_BUT_SIGN))
+
+
 @kernel
 def largest_of(x):  # type: ignore[no-untyped-def]
-    """Maximum of x (n,) float32; NaN is above everything.
-
-    Compared as integers, which are in the same order once the bits below the sign of negative
-    numbers are flipped: a maximum of floats that may be NaN is not vectorised.
-    """
-    largest = np.int32(-0x80000000)
+    """Maximum of x (n,) float32; NaN is above everything."""
+    largest = _LEAST
     for i in range(x.size):
-        bits = np.float32(x[i]).view(np.int32)
-        largest = max(largest, np.int32(bits ^ ((bits >> _31) & _ALL_BUT_SIGN)))
-    return np.int32(largest ^ ((largest >> _31) & _ALL_BUT_SIGN)).view(np.float32)
+        largest = max(largest, _ordered(np.float32(x[i]).view(np.int32)))
+    return np.int32(_ordered(largest)).view(np.float32)
 
 
 @kernel
 def _largest(x, log_prior):  # type: ignore[no-untyped-def]
-    """Maximum of x + a, found as `largest_of` does."""
-    largest = np.int32(-0x80000000)
+    """Maximum of x + a; NaN is above everything."""
+    largest = _LEAST
     for i in range(x.size):
-        bits = np.float32(x[i] + log_prior[i]).view(np.int32)
-        largest = max(largest, np.int32(bits ^ ((bits >> _31) & _ALL_BUT_SIGN)))
-    return np.int32(largest ^ ((largest >> _31) & _ALL_BUT_SIGN)).view(np.float32)
+        largest = max(largest, _ordered(np.float32(x[i] + log_prior[i]).view(np.int32)))
+    return np.int32(_ordered(largest)).view(np.float32)
 
 
 @kernel

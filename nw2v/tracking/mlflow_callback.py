@@ -499,8 +499,6 @@ class MlflowCallback(Callback):
 
     def _log_configuration(self, start: TrainingStart) -> None:
         """Log every setting as a parameter, and all of them as config.yaml."""
-        from mlflow.entities import Param
-
         settings = flatten(start.settings)
         leaves = settings if self.configuration is None else dict(self.configuration)
         for key, value in leaves.items():
@@ -511,14 +509,7 @@ class MlflowCallback(Callback):
             elif isinstance(value, str):
                 leaves[key] = without_password(value)
         facts = {key: start.facts[key] for key in _PARAMETER_FACTS if key in start.facts}
-        parameters = [
-            Param(legal_key(key), str(value)[:PARAMETER_CHARACTERS])
-            for key, value in (leaves | facts).items()
-        ]
-        for first in range(0, len(parameters), PARAMETERS_A_BATCH):
-            self._client.log_batch(
-                self._run_id, params=parameters[first : first + PARAMETERS_A_BATCH]
-            )
+        log_parameters(self._client, self._run_id, leaves | facts)
         self._client.log_dict(self._run_id, _nested(leaves), "config.yaml")
 
     def _log_dataset(self, start: TrainingStart) -> None:
@@ -603,9 +594,9 @@ class MlflowCallback(Callback):
         folder = self.output_folder
         if folder is not None and not self._has_outputs and (folder / "model.safetensors").exists():
             self.log_outputs(folder)
-        reason = f"{type(error).__name__}: {error}".strip().removesuffix(":")
-        self._try("the reason", self._client.set_tag, self._run_id, FAILURE_TAG, reason[:5000])
-        self._end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        reason = failure_reason(error)
+        self._try("the reason", self._client.set_tag, self._run_id, FAILURE_TAG, reason)
+        self._end(final_status(error))
 
     def _end(self, status: str) -> None:
         """Send what waits and set the final status, once; tell what could not be logged."""
@@ -658,6 +649,29 @@ def _short_turns() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
+
+
+def log_parameters(client: Any, run_id: Any, values: Mapping[str, Any]) -> None:
+    """Log a run's parameters, as many at a time as MLflow takes."""
+    from mlflow.entities import Param
+
+    parameters = [
+        Param(legal_key(key), str(value)[:PARAMETER_CHARACTERS]) for key, value in values.items()
+    ]
+    for first in range(0, len(parameters), PARAMETERS_A_BATCH):
+        client.log_batch(run_id, params=parameters[first : first + PARAMETERS_A_BATCH])
+
+
+def failure_reason(error: BaseException) -> str:
+    """Say why a run failed, as its tag `FAILURE_TAG` does."""
+    return f"{type(error).__name__}: {error}".strip().removesuffix(":")[:TAG_CHARACTERS]
+
+
+def final_status(error: BaseException | None) -> str:
+    """Tell the status of a run that an error ended, or none."""
+    if error is None:
+        return "FINISHED"
+    return "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
 
 
 def flatten(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nw2v.errors import InputError
 from nw2v.tracking.mlflow_callback import (
     FAILURE_TAG,
     OUTPUT_FOLDER_TAG,
-    PARAMETER_CHARACTERS,
-    PARAMETERS_A_BATCH,
     TAG_CHARACTERS,
+    failure_reason,
+    final_status,
     flatten,
     legal_key,
+    log_parameters,
 )
 from nw2v.tracking.processes import process_tags
 from nw2v.tracking.provenance import source_tags
@@ -34,9 +34,6 @@ from nw2v.tracking.store import (
     resolve_uri,
     without_password,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _log = logging.getLogger(__name__)
 
@@ -97,27 +94,18 @@ class ParentRun:
         self.run_id, self.run_name = run.info.run_id, run.info.run_name
         try:
             with self._readable_errors():
-                self._log_configuration()
+                log_parameters(
+                    self.store.client,
+                    self.run_id,
+                    {key: without_password(str(v)) for key, v in self._configuration.items()},
+                )
         except BaseException as error:
             self._end(error)
             raise
         return self
 
-    def _log_configuration(self) -> None:
-        from mlflow.entities import Param
-
-        parameters = [
-            Param(legal_key(key), without_password(str(value))[:PARAMETER_CHARACTERS])
-            for key, value in self._configuration.items()
-        ]
-        for first in range(0, len(parameters), PARAMETERS_A_BATCH):
-            some = parameters[first : first + PARAMETERS_A_BATCH]
-            self.store.client.log_batch(self.run_id, params=some)
-
-    def log(
-        self, files: Mapping[str, str], figures: Mapping[str, Figure], metrics: Mapping[str, float]
-    ) -> None:
-        """Log texts and pictures by the names of their files, and metrics.
+    def log(self, files: Iterable[Path], metrics: Mapping[str, float]) -> None:
+        """Log files and metrics.
 
         Raises
         ------
@@ -126,13 +114,8 @@ class ParentRun:
         """
         client = self.store.client
         with self._readable_errors(), quiet_mlflow():
-            for name, text in files.items():
-                client.log_text(self.run_id, text, name)
-            with tempfile.TemporaryDirectory(prefix="nw2v-") as temporary:
-                for name, figure in figures.items():
-                    path = Path(temporary) / name
-                    figure.savefig(path)
-                    client.log_artifact(self.run_id, str(path))
+            for file in files:
+                client.log_artifact(self.run_id, str(file))
             for name, value in metrics.items():
                 client.log_metric(self.run_id, legal_key(name), value)
 
@@ -155,14 +138,11 @@ class ParentRun:
 
     def _end(self, error: BaseException | None) -> None:
         """Set the final status; that it cannot be set must not hide the error before it."""
-        status = "FINISHED"
-        if error is not None:
-            status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+        status = final_status(error)
         try:
             with quiet_mlflow():
                 if error is not None:
-                    reason = f"{type(error).__name__}: {error}".strip().removesuffix(":")
-                    reason = reason[:TAG_CHARACTERS]
+                    reason = failure_reason(error)
                     self.store.client.set_tag(self.run_id, FAILURE_TAG, reason)
                 self.store.client.set_terminated(self.run_id, status)
         except Exception as problem:

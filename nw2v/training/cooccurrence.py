@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from nw2v.jit.random import random_order, stream_key
 from nw2v.kernels.exact_tiles import Counts
 from nw2v.kernels.optimizers import adagrad_rows, adam_rows, sgd_rows
 from nw2v.losses import NegativeSampling
-from nw2v.training.exact_gradients import SamplingGradient, SoftmaxGradient
+from nw2v.training.exact_gradients import SamplingGradient, SoftmaxGradient, Work
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 from nw2v.training.trainer import Progress
@@ -85,14 +84,12 @@ class CooccurrenceTrainer:
         self._block = min(settings.batch_centers, len(self._centers))
         self._blocks = -(-len(self._centers) // self._block)
         self._outside_share = outside_rate_share(settings.optimizer, self._blocks)
-        make = functools.partial(Optimizer, settings.optimizer, dim=parameters.dim)
-        self._center_steps, self._outside_steps = (
-            make(parameters.centers),
-            make(parameters.outsides),
-        )
+        dim = parameters.dim
+        self._center_steps = Optimizer(settings.optimizer, parameters.centers, dim=dim)
+        self._outside_steps = Optimizer(settings.optimizer, parameters.outsides, dim=dim)
 
     def prepare(self) -> None:
-        """Compile: a step at a learning rate of zero on vectors that are put back."""
+        """Compile, on a block without centers."""
         with self._gradient(1, 1) as gradient:
             nothing = np.zeros(0, dtype=np.int32)
             vectors = np.zeros((0, self.parameters.dim), dtype=np.float32)
@@ -107,7 +104,9 @@ class CooccurrenceTrainer:
         with self._gradient(self._block, self._threads) as gradient:
             for number in range(blocks):
                 centers = self._centers[number * self._block : (number + 1) * self._block]
-                gradient(centers, self._vectors(centers), lambda tile, values: None)
+                gradient(
+                    centers, self.parameters.center_vectors[centers], lambda tile, values: None
+                )
         return self.epochs * self._blocks * (time.perf_counter() - began) / blocks
 
     def run_epoch(self, epoch: int, report: Callable[[Progress], None]) -> None:
@@ -146,9 +145,6 @@ class CooccurrenceTrainer:
         reports = min(self._blocks, max(1, REPORTS_A_RUN // self.epochs))
         return number * reports // self._blocks < (number + 1) * reports // self._blocks
 
-    def _vectors(self, centers: np.ndarray) -> np.ndarray:
-        return self.parameters.center_vectors[centers]
-
     def _step(self, gradient: BlockGradient, centers: np.ndarray, epoch: int, number: int) -> float:
         """Make the step of one block: the sum of its losses before."""
         steps_before = epoch * self._blocks + number
@@ -162,7 +158,7 @@ class CooccurrenceTrainer:
                 words, values, rate * self._outside_share, shrink / self._blocks, steps_before + 1
             )
 
-        loss, values = gradient(centers, self._vectors(centers), outside_step)
+        loss, values = gradient(centers, self.parameters.center_vectors[centers], outside_step)
         values *= self._scale
         self._center_steps.step(centers, values, rate, shrink, epoch + 1)
         return loss
@@ -186,16 +182,12 @@ class CooccurrenceTrainer:
             threadpool_limits(limits=1, user_api="blas"),
             ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as executor,
         ):
-            if self._settings.loss == "naive_softmax":
-                assert self._settings.memory_limit is not None
-                limit = self._settings.memory_limit * 2**20
-                yield SoftmaxGradient(self._counts, outsides, block, executor, threads, limit)
+            work = Work(self._counts, outsides, block, executor, threads)
+            if self.noise is not None:
+                yield SamplingGradient(work, self.noise, self._settings.negatives)
             else:
-                assert self.noise is not None
-                yield SamplingGradient(
-                    self._counts, outsides, block, executor, threads,
-                    self.noise, self._settings.negatives,
-                )  # fmt: skip
+                assert self._settings.memory_limit is not None
+                yield SoftmaxGradient(work, self._settings.memory_limit * 2**20)
 
 
 def outside_rate_share(optimizer: str, blocks: int) -> float:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from queue import SimpleQueue
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,37 +42,28 @@ def tiles_of(vocabulary: int) -> list[slice]:
     return [slice(*bounds[t : t + 2]) for t in range(tiles)]
 
 
+class Work(NamedTuple):
+    """What gradients are computed of, and by whom."""
+
+    counts: Counts
+    outsides: np.ndarray  # (V, d) float32; rows may lie apart
+    block: int  # centers of a block, at most
+    executor: Executor | None  # whose threads do the work; None: the caller's
+    threads: int
+
+
 class _Tiled:
-    """Work on all tiles of the vocabulary for blocks of centers.
+    """Work on all tiles of the vocabulary for blocks of centers."""
 
-    Parameters
-    ----------
-    counts : Counts
-    outsides : (V, d) float32 array
-        Rows may lie apart.
-    block : int
-        Centers of a block, at most.
-    executor : Executor or None
-        Whose threads do the work; None: the caller's.
-    threads : int
-    """
-
-    def __init__(
-        self,
-        counts: Counts,
-        outsides: np.ndarray,
-        block: int,
-        executor: Executor | None,
-        threads: int,
-    ) -> None:
-        self._counts, self._outsides, self._executor = counts, outsides, executor
-        self._tiles = tiles_of(len(outsides))
-        self._widest = max(tile.stop - tile.start for tile in self._tiles)
-        self._partial = np.empty((len(self._tiles), block, outsides.shape[1]), dtype=np.float32)
-        self._block = block
+    def __init__(self, work: Work) -> None:
+        self._counts, self._outsides, self._executor = work.counts, work.outsides, work.executor
+        self._tiles = tiles_of(len(work.outsides))
+        dim = work.outsides.shape[1]
+        self._partial = np.empty((len(self._tiles), work.block, dim), dtype=np.float32)
+        widest = max(tile.stop - tile.start for tile in self._tiles)
         self._buffers: SimpleQueue[np.ndarray] = SimpleQueue()
-        for _ in range(threads):
-            self._buffers.put(np.empty(block * self._widest, dtype=np.float32))
+        for _ in range(work.threads):
+            self._buffers.put(np.empty(work.block * widest, dtype=np.float32))
 
     def _each(self, work: Callable[[int], None]) -> None:
         numbers = range(len(self._tiles))
@@ -114,25 +106,16 @@ class SoftmaxGradient(_Tiled):
 
     Parameters
     ----------
-    counts, outsides, block, executor, threads
-        As for `_Tiled`.
+    work : Work
     memory_limit : int
         Bytes. If all logits of a block take more, those of a tile are computed again on the second
         visit instead of being kept.
     """
 
-    def __init__(
-        self,
-        counts: Counts,
-        outsides: np.ndarray,
-        block: int,
-        executor: Executor | None,
-        threads: int,
-        memory_limit: int,
-    ) -> None:
-        super().__init__(counts, outsides, block, executor, threads)
-        tiles = len(self._tiles)
-        self.keeps_logits = 4 * block * len(outsides) <= memory_limit
+    def __init__(self, work: Work, memory_limit: int) -> None:
+        super().__init__(work)
+        tiles, block = len(self._tiles), work.block
+        self.keeps_logits = 4 * block * len(work.outsides) <= memory_limit
         self._kept = [
             np.empty(block * (tile.stop - tile.start), dtype=np.float32)
             for tile in self._tiles
@@ -184,13 +167,11 @@ class SoftmaxGradient(_Tiled):
         self._each(first_visit)
         top = largest.max(axis=0)
         with np.errstate(invalid="ignore"):  # infinite scores: the loss shows them
-            parts = totals * np.exp((largest - top).astype(np.float64))
-        normalisers = parts.sum(axis=0)
+            shifts = np.exp((largest - top).astype(np.float64))
+        normalisers = (totals * shifts).sum(axis=0)
         row_sums = self._counts.row_sums[centers]
         loss = math.fsum(row_sums * (top + np.log(normalisers)))
         loss -= math.fsum(self._attained[:, :count].sum(axis=0))
-        with np.errstate(invalid="ignore"):
-            shifts = np.exp((largest - top).astype(np.float64))
         factors = (row_sums / normalisers * shifts).astype(np.float32)
 
         def second_visit(number: int) -> None:
@@ -216,27 +197,17 @@ class SamplingGradient(_Tiled):
 
     Parameters
     ----------
-    counts, outsides, block, executor, threads
-        As for `_Tiled`.
+    work : Work
     noise : (V,) array
         The noise distribution P.
     negatives : int
         K.
     """
 
-    def __init__(
-        self,
-        counts: Counts,
-        outsides: np.ndarray,
-        block: int,
-        executor: Executor | None,
-        threads: int,
-        noise: np.ndarray,
-        negatives: int,
-    ) -> None:
-        super().__init__(counts, outsides, block, executor, threads)
+    def __init__(self, work: Work, noise: np.ndarray, negatives: int) -> None:
+        super().__init__(work)
         self._noise, self._negatives = noise.astype(np.float32), negatives
-        self._losses = np.empty((len(self._tiles), block))
+        self._losses = np.empty((len(self._tiles), work.block))
 
     def __call__(
         self, centers: np.ndarray, vectors: np.ndarray, step: OutsideStep
@@ -256,6 +227,5 @@ class SamplingGradient(_Tiled):
                 self._finish(number, vectors, logits, step)
 
         self._each(visit)
-        return math.fsum(self._losses[:, : len(centers)].sum(axis=0)), self._center_gradient(
-            len(centers)
-        )
+        count = len(centers)
+        return math.fsum(self._losses[:, :count].sum(axis=0)), self._center_gradient(count)

@@ -117,8 +117,7 @@ class TrainingSettings:
         _number("learning_rate", self.learning_rate, 0.0, 100.0, above=True, optional=True)
         _number("min_learning_rate", self.min_learning_rate, 0.0, 100.0, optional=True)
         _whole("batch_windows", self.batch_windows, 1, LARGEST_BATCH, optional=True)
-        if self.optimizer is not None:
-            _one_of("optimizer", self.optimizer, OPTIMIZERS)
+        _one_of("optimizer", self.optimizer, OPTIMIZERS, optional=True)
         _whole("batch_centers", self.batch_centers, 1, LARGEST_BATCH_CENTERS, optional=True)
         _number("warm_up", self.warm_up, 0.0, 0.9, optional=True)
         _number("weight_decay", self.weight_decay, 0.0, 10.0, optional=True)
@@ -217,7 +216,9 @@ def _refuse(name: str, value: Any, expected: str) -> InputError:
     return InputError(f"{CONFIGURATION_KEYS[name]}={value!r}: expected {expected}")
 
 
-def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
+def _one_of(name: str, value: Any, choices: tuple[str, ...], *, optional: bool = False) -> None:
+    if value is None and optional:
+        return
     if value not in choices:
         raise _refuse(name, value, " or ".join(choices))
 

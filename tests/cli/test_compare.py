@@ -22,6 +22,7 @@ import pytest
 import yaml
 
 import nw2v
+from nw2v import comparison
 from nw2v.cli import compare as compare_module
 from nw2v.cli import main
 from nw2v.cli.configuration import compose_all, config_folder, parse_command_line, plain
@@ -93,11 +94,11 @@ def compared(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Compared:
     """A whole comparison with its runs in a store; the other tests share it."""
     folder = tmp_path_factory.mktemp("compared")
     kept: list[Comparison] = []
-    write_report = compare_module.write_report
+    write_report = comparison.write_report
 
-    def keep(comparison: Comparison, *rest: Any) -> Any:
-        kept.append(comparison)
-        return write_report(comparison, *rest)
+    def keep(found: Comparison, *rest: Any) -> Any:
+        kept.append(found)
+        return write_report(found, *rest)
 
     out, err = io.StringIO(), io.StringIO()
     with (
@@ -110,7 +111,7 @@ def compared(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Compared:
         for name in [name for name in os.environ if name.startswith("MLFLOW")]:
             patch.delenv(name)
         patch.chdir(folder)
-        patch.setattr(compare_module, "write_report", keep)
+        patch.setattr(comparison, "write_report", keep)
         status = main(arguments(text, "hydra.run.dir=run"))
     assert status == 0, err.getvalue()
     return Compared(folder, kept[0], out.getvalue(), err.getvalue())

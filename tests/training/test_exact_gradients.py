@@ -15,6 +15,7 @@ from nw2v.training.exact_gradients import (
     SMALLEST_TILE,
     SamplingGradient,
     SoftmaxGradient,
+    Work,
     tiles_of,
 )
 
@@ -43,10 +44,10 @@ def example(scale=1.0, seed=1):
 
 
 def gradient_for(loss, dense, U, noise, block, executor=None, threads=1, memory_limit=2**30):
-    arguments = (sparse(dense), U, block, executor, threads)
+    work = Work(sparse(dense), U, block, executor, threads)
     if isinstance(loss, NaiveSoftmax):
-        return SoftmaxGradient(*arguments, memory_limit)
-    return SamplingGradient(*arguments, noise, loss.negatives)
+        return SoftmaxGradient(work, memory_limit)
+    return SamplingGradient(work, noise, loss.negatives)
 
 
 def of_block(gradient, centers, V):
