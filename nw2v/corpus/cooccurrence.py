@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 import shutil
 import tempfile
 import threading
@@ -42,6 +41,7 @@ from nw2v.corpus.cooccurrence_rows import (
 from nw2v.corpus.pipeline import in_parallel
 from nw2v.corpus.splitting import EncodedText
 from nw2v.corpus.subsampling import LIMITS, keep_limits
+from nw2v.corpus.whole_numbers import whole
 from nw2v.errors import InputError
 from nw2v.files import directory_written_aside
 
@@ -147,15 +147,15 @@ def cooccurrences(
     InputError
         For values out of range; if the counts would not fit.
     """
-    window = _whole("model.window", window, LARGEST_WINDOW)
+    window = whole("model.window", window, 1, LARGEST_WINDOW)
     subsample = _share("model.subsample", subsample)
     if not isinstance(shrink_window, (bool, np.bool_)):
         raise InputError(f"model.shrink_window={shrink_window!r}: expected true or false")
     shrink = bool(shrink_window)
-    threads = available_cores() if threads is None else _whole("threads", threads)
+    threads = available_cores() if threads is None else whole("threads", threads, 1)
     cutoff = _share("cutoff", cutoff, above=True)
     if memory_limit is not None:
-        memory_limit = _whole("memory_limit", memory_limit)
+        memory_limit = whole("memory_limit", memory_limit, 1)
 
     def opened(stored: Arrays) -> Cooccurrences:
         arrays = stored.arrays
@@ -362,17 +362,6 @@ def _in_units(size: float) -> str:
         if size >= least:
             return f"{size / least:.3g} {unit}"
     return f"{size:.0f} bytes"
-
-
-def _whole(key: str, value: Any, most: int | None = None) -> int:
-    try:
-        number = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1 or (most is not None and number > most):
-        limit = "of at least 1" if most is None else f"from 1 to {most:,}"
-        raise InputError(f"{key}={value!r}: expected a whole number {limit}")
-    return number
 
 
 def _share(key: str, value: Any, *, above: bool = False) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import operator
 import os
 import shutil
 import tempfile
@@ -40,6 +39,7 @@ from nw2v.corpus.reading import (
 from nw2v.corpus.splitting import RawText, Split, read_split, write_split
 from nw2v.corpus.tokenizer import Tokenizer
 from nw2v.corpus.vocabulary import WordTypes
+from nw2v.corpus.whole_numbers import whole
 from nw2v.errors import InputError
 from nw2v.files import directory_written_aside
 
@@ -329,7 +329,7 @@ class Corpus:
             For values out of range, or if fewer than two words are left for the vocabulary.
         """
         fraction = _fraction(heldout_fraction)
-        seed = _whole("evaluation.split_seed", split_seed, None)
+        seed = whole("evaluation.split_seed", split_seed, None)
         split = self._split(fraction, seed)
         if fraction > 0 and not split.heldout.sentences:
             self._hint(
@@ -537,21 +537,10 @@ def _settings(
     min_count: int, max_vocabulary: int | None, max_sentence_length: int
 ) -> tuple[int, int | None, int]:
     return (
-        _whole("corpus.min_count", min_count, 1),
-        None if max_vocabulary is None else _whole("corpus.max_vocabulary", max_vocabulary, 2),
-        _whole("corpus.max_sentence_length", max_sentence_length, 1),
+        whole("corpus.min_count", min_count, 1),
+        None if max_vocabulary is None else whole("corpus.max_vocabulary", max_vocabulary, 2),
+        whole("corpus.max_sentence_length", max_sentence_length, 1),
     )
-
-
-def _whole(key: str, value: Any, least: int | None) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool) or (least is not None and number < least):
-        limit = "" if least is None else f" of at least {least}"
-        raise InputError(f"{key}={value!r}: expected a whole number{limit}")
-    return number
 
 
 def _fraction(value: Any) -> float:
