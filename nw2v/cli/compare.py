@@ -17,7 +17,6 @@ from nw2v.cli.application import launch
 from nw2v.cli.configuration import (
     check_output_folder,
     compose_all,
-    is_sweep,
     parse_command_line,
     plain,
 )
@@ -28,7 +27,6 @@ from nw2v.cli.settings import (
     read_comparison,
 )
 from nw2v.cli.train import check_sources, open_corpus
-from nw2v.errors import InputError
 from nw2v.files import write_atomically
 from nw2v.training.settings import TRAINERS
 
@@ -39,6 +37,10 @@ if TYPE_CHECKING:
     from nw2v.tracking.parent_run import ParentRun
     from nw2v.training.callbacks import Callback
     from nw2v.training.progress import CompilationNotice
+
+NO_SWEEPS = (
+    "nw2v compare makes no sweeps: give several systems in compare.systems and compare.negatives"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -59,14 +61,9 @@ def run(arguments: Sequence[str]) -> int:
     line = parse_command_line(arguments, "compare")
     config = None
     if line.composes:
-        configs = compose_all(line, "compare", COMPARISON_SETTINGS)
-        if is_sweep(line, configs[0]):
-            raise InputError(
-                "nw2v compare makes no sweeps: give several systems in compare.systems and "
-                "compare.negatives"
-            )
+        (composed,) = compose_all(line, "compare", COMPARISON_SETTINGS, NO_SWEEPS)
         if line.trains:
-            config = configs[0]
+            config = composed
             _check(read_comparison(plain(config)))
             check_output_folder(line, config)
     try:

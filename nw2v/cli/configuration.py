@@ -105,7 +105,10 @@ def _refuse_option(command: str, message: str) -> NoReturn:
 
 
 def compose_all(
-    line: CommandLine, config_name: str = "train", keys: Sequence[str] = SETTINGS
+    line: CommandLine,
+    config_name: str = "train",
+    keys: Sequence[str] = SETTINGS,
+    no_sweeps: str = "",
 ) -> list[DictConfig]:
     """Compose the configuration of a command line, a sweep's with each of its values.
 
@@ -120,6 +123,8 @@ def compose_all(
         The file in `conf/`, unless the command line names another one.
     keys : sequence of str
         All that there are, to tell which one was meant.
+    no_sweeps : str
+        What to say of several values or -m, where the command makes no sweeps.
 
     Returns
     -------
@@ -139,7 +144,12 @@ def compose_all(
         fixed = [str(override.input_line) for override in parsed if override not in sweeps]
         fixed += _additional_folder(line)
         if not sweeps:
-            return [compose(name, fixed, return_hydra_config=True)]
+            alone = compose(name, fixed, return_hydra_config=True)
+            if no_sweeps and is_sweep(line, alone):
+                raise InputError(no_sweeps)
+            return [alone]
+        if no_sweeps:
+            raise InputError(f"{sweeps[0].input_line}: {no_sweeps}")
         if not line.options.multirun:
             alone = compose(name, fixed, return_hydra_config=True)
             if alone.hydra.mode != RunMode.MULTIRUN:
@@ -247,8 +257,8 @@ def _no_such_option(error: MissingConfigException) -> InputError:
 
 def _unknown_key(overrides: Sequence[str], known: Sequence[str]) -> str | None:
     """Say which override names a key that does not exist, if one does."""
-    groups = sorted(path.name for path in config_folder().iterdir() if path.is_dir())
-    groups.remove("hydra")
+    found = {path.name for path in config_folder().iterdir() if path.is_dir()}
+    groups = sorted(found & {"experiment", *(key.split(".")[0] for key in known)})
     sections = {key.rpartition(".")[0] for key in known} - {""}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key = override.key_or_group
