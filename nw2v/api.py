@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 METRICS_FILE = "metrics.json"
+HISTORY_FILE = "history.csv"
+LARGEST_HISTORY = 64_000_000  # bytes
 
 
 class Model:
@@ -79,10 +82,7 @@ class Model:
 
     @property
     def history(self) -> pd.DataFrame:
-        """Every metric by step, one row a report: a DataFrame with the column "step".
-
-        Empty for a model that was loaded: a run's curves are in its MLflow run.
-        """
+        """Every metric by step, one row a report: a DataFrame with the column "step"."""
         import pandas as pd
 
         return pd.DataFrame([dict(record) for record in self._records])
@@ -107,7 +107,7 @@ class Model:
         return WordVectors(self.vocabulary.words, tables[which](), self.vocabulary.counts)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write model.safetensors, vocabulary.tsv and metrics.json into a folder.
+        """Write model.safetensors, vocabulary.tsv, metrics.json and history.csv into a folder.
 
         Raises
         ------
@@ -118,6 +118,14 @@ class Model:
         with write_atomically(Path(folder) / METRICS_FILE, "w") as file:
             json.dump(self.metrics, file, indent=1, sort_keys=True)
             file.write("\n")
+        if not self._records:
+            (Path(folder) / HISTORY_FILE).unlink(missing_ok=True)
+        else:
+            names = list(dict.fromkeys(name for record in self._records for name in record))
+            with write_atomically(Path(folder) / HISTORY_FILE, "w") as file:
+                rows = csv.DictWriter(file, names, lineterminator="\n")
+                rows.writeheader()
+                rows.writerows(dict(record) for record in self._records)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -377,7 +385,7 @@ def load(run_folder: str | os.PathLike[str]) -> Model:
     Parameters
     ----------
     run_folder : path-like
-        Holds model.safetensors and vocabulary.tsv.
+        Holds model.safetensors and vocabulary.tsv, and perhaps metrics.json and history.csv.
 
     Raises
     ------
@@ -394,4 +402,29 @@ def load(run_folder: str | os.PathLike[str]) -> Model:
             raise InputError(f"{folder / METRICS_FILE}: not valid JSON ({error})") from error
         if not isinstance(metrics, dict):
             raise InputError(f"{folder / METRICS_FILE}: expected a JSON object of metrics")
-    return Model(saved.center_vectors, saved.outside_vectors, saved.vocabulary, metrics=metrics)
+    return Model(
+        saved.center_vectors,
+        saved.outside_vectors,
+        saved.vocabulary,
+        records=_read_history(folder / HISTORY_FILE),
+        metrics=metrics,
+    )
+
+
+def _read_history(path: Path) -> list[dict[str, float]]:
+    if not path.is_file():
+        return []
+    if path.stat().st_size > LARGEST_HISTORY:
+        raise InputError(f"{path}: larger than {LARGEST_HISTORY:,} bytes: no history of a run")
+    records = []
+    with path.open(encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            try:
+                record = {name: float(value) for name, value in row.items() if value}
+                records.append(record | {"step": int(record["step"])})
+            except (KeyError, OverflowError, TypeError, ValueError):
+                raise InputError(
+                    f"{path}, line {number}: not a step and numbers; without the file the model "
+                    "can be loaded all the same"
+                ) from None
+    return records

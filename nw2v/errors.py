@@ -10,3 +10,10 @@ class InputError(ValueError):
 
 class NotAvailableError(InputError):
     """What was asked for is a part of nw2v that this version does not have."""
+
+
+class FailedJobsError(RuntimeError):
+    """Some jobs of a sweep failed, and the others are done: one line that says which.
+
+    The command line prints the message without a traceback and exits with status 1.
+    """

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import nw2v
@@ -74,7 +75,7 @@ def test_save_and_load_give_the_same_model(model, tmp_path):
     np.testing.assert_array_equal(loaded.outside_vectors, model.outside_vectors)
     assert list(loaded.vocabulary.words) == list(model.vocabulary.words)
     assert loaded.metrics == pytest.approx(model.metrics)
-    assert loaded.history.empty
+    pd.testing.assert_frame_equal(loaded.history, model.history)
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["train/loss"] > 0
 
 

@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 from nw2v import __version__
 from nw2v.cli.suggestions import did_you_mean
-from nw2v.errors import InputError, NotAvailableError
+from nw2v.errors import FailedJobsError, InputError, NotAvailableError
 
 __all__ = ["main"]
 
@@ -101,6 +101,9 @@ def _status(arguments: list[str], show_traceback: bool, output: _WatchedOutput) 
     except InputError as error:
         _complain(f"error: {error}", error, show_traceback)
         return WRONG_INPUT
+    except FailedJobsError as error:
+        _complain(f"error: {error}", error, show_traceback)
+        return FAILED
     except Exception as error:
         if error is output.problem:
             return DONE  # All that failed was printing, which is told at the end.

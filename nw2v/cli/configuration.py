@@ -136,13 +136,13 @@ def compose_all(
     InputError
         A configuration cannot be composed.
     """
-    with readable_errors(line.overrides, keys), _initialized(line.options):
+    with readable_errors(line.overrides, keys), initialized(line.options):
         name = line.options.config_name or config_name
         loader = GlobalHydra.instance().config_loader()
         parsed = OverridesParser.create(loader).parse_overrides(line.overrides)
         sweeps = [override for override in parsed if override.is_sweep_override()]
         fixed = [str(override.input_line) for override in parsed if override not in sweeps]
-        fixed += _additional_folder(line)
+        fixed += additional_folder(line)
         if not sweeps:
             alone = compose(name, fixed, return_hydra_config=True)
             if no_sweeps and is_sweep(line, alone):
@@ -284,13 +284,15 @@ def _first_lines(error: BaseException) -> str:
 
 
 @contextmanager
-def _initialized(options: argparse.Namespace) -> Iterator[None]:
+def initialized(options: argparse.Namespace) -> Iterator[None]:
+    """Let Hydra compose from the folder that the options name, else from `conf/`."""
     folder = Path(options.config_path or config_folder()).absolute()
     with initialize_config_dir(str(folder), job_name="train", version_base=HYDRA_VERSION_BASE):
         yield
 
 
-def _additional_folder(line: CommandLine) -> list[str]:
+def additional_folder(line: CommandLine) -> list[str]:
+    """Return the override by which Hydra finds the folder of `--config-dir`, if there is one."""
     if line.options.config_dir is None:
         return []
     folder = Path(line.options.config_dir).absolute()

@@ -8,11 +8,8 @@ import json
 import math
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import yaml
-from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
 
 from nw2v.files import write_atomically
 
@@ -20,33 +17,15 @@ TABLE_FILE = "sweep.csv"
 _BESIDE = ("valid/cross_entropy", "train/seconds")
 
 
-# The sweeps that have begun and not been ranked: folder, metric, direction.
-_begun: list[tuple[Path, str, str]] = []
-
-
-class Ranking(Callback):
-    """Remembers where a multirun goes, to be ranked when it has ended.
-
-    Hydra tells its callbacks of the end only where no job failed.
-    """
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Note the sweep's folder and what its jobs are ranked by."""
-        folder = Path(config.hydra.sweep.dir)
-        _begun.append((folder, config.sweep.metric, config.sweep.direction))
-
-
-def rank_sweeps() -> None:
-    """Print the ranked tables of the sweeps that have begun, and write them into their folders."""
-    while _begun:
-        folder, metric, direction = _begun.pop()
-        rows = ranked_jobs(folder, metric, direction)
-        if not rows:
-            continue
-        with write_atomically(folder / TABLE_FILE, "w") as file:
-            csv.writer(file, lineterminator="\n").writerows(rows)
-        with suppress(OSError):  # What cannot be printed is told at the end.
-            print(f"\n{aligned(rows)}\n\ntable  {folder / TABLE_FILE}", flush=True)
+def rank_sweep(folder: Path, metric: str, direction: str) -> None:
+    """Print the ranked table of a sweep, and write it into its folder."""
+    rows = ranked_jobs(folder, metric, direction)
+    if not rows:
+        return
+    with write_atomically(folder / TABLE_FILE, "w") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+    with suppress(OSError):  # What cannot be printed is told at the end.
+        print(f"\n{aligned(rows)}\n\ntable  {folder / TABLE_FILE}", flush=True)
 
 
 def ranked_jobs(folder: Path, metric: str, direction: str) -> list[list[str]]:

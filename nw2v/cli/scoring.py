@@ -10,6 +10,25 @@ if TYPE_CHECKING:
     from nw2v.evaluation import AnalogyScores, AnalogySet, SimilarityScore, SimilaritySet
     from nw2v.vectors import WordVectors
 
+HELDOUT_METRICS = [
+    f"valid/{each}"
+    for each in (
+        "loss",
+        "cross_entropy",
+        "cross_entropy_standard_error",
+        "cross_entropy_unigram",
+        "perplexity",
+        "calibration_error",
+    )
+]
+SELF_NORMALISED_METRICS = [
+    f"valid/{each}"
+    for each in (
+        "cross_entropy_self_normalised",
+        "log_partition_mean",
+        "log_partition_standard_deviation",
+    )
+]
 VECTORS = ("center", "outside", "sum")
 
 
@@ -50,6 +69,26 @@ def sets_of(settings: Mapping[str, Any]) -> EvaluationSets:
     if str(names) not in _sets:
         _sets[str(names)] = load_sets(*names)
     return _sets[str(names)]
+
+
+def possible_metrics(settings: Mapping[str, Any], sets: EvaluationSets) -> list[str]:
+    """Return the metrics that a run with such settings may log, by their MLflow names."""
+    from nw2v.evaluation.metric_names import distinct_legal_names
+
+    names = [f"train/{each}" for each in ("loss", "learning_rate", "words_per_second", "seconds")]
+    if settings["evaluation.heldout_fraction"] > 0:
+        names += HELDOUT_METRICS
+        if settings["loss.name"] == "negative_sampling":
+            names += SELF_NORMALISED_METRICS
+    for position, (name, questions) in enumerate(sets.analogies.items()):
+        own = ("accuracy", "coverage")
+        if position == 0:
+            names += [f"analogy/{each}" for each in own]
+        sections = distinct_legal_names(questions.sections, taken=own)
+        names += [f"analogy/{name}/{each}" for each in (*own, *sections)]
+    for name in sets.similarity:
+        names += [f"similarity/{name}/{each}" for each in ("spearman", "coverage")]
+    return names
 
 
 def forget_sets() -> None:

@@ -102,6 +102,7 @@ OTHER_SETTINGS: dict[str, Kind] = {
     "tracking.vectors": choice("all", "best", "none"),
     "sweep.metric": TEXT,
     "sweep.direction": choice("maximize", "minimize"),
+    "sweep.resume": optional(TEXT),
 }
 TRAINING_SETTINGS: dict[str, str] = {
     # What is a group chosen by name, `loss=naive_softmax`, holds that name under `loss.name`.
@@ -131,7 +132,7 @@ COMPARE_TRAINERS = {
     "compare.epochs": "epochs",
     "compare.learning_rate": "learning_rate",
 }
-_UNUSED_BY_COMPARE = ("evaluation.vectors", "sweep.metric", "sweep.direction")
+_UNUSED_BY_COMPARE = ("evaluation.vectors", "sweep.metric", "sweep.direction", "sweep.resume")
 COMPARISON_SETTINGS = tuple(
     sorted(
         [
@@ -239,6 +240,11 @@ def _read_other(key: str, kind: Kind, value: Any) -> Any:
     except ValueError:
         shown = "null" if value is None else value
         raise InputError(f"{key}={shown}: expected {kind.accepts}") from None
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a setting that may be one value or several as a list."""
+    return value if isinstance(value, list) else [value]
 
 
 def train_keywords(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,18 +17,20 @@ from omegaconf import DictConfig
 
 from nw2v.cli.application import launch
 from nw2v.cli.configuration import (
-    CommandLine,
     check_output_folder,
     compose_all,
     is_sweep,
     parse_command_line,
     plain,
 )
-from nw2v.cli.ranking import rank_sweeps
-from nw2v.cli.scoring import forget_sets, score, sets_of
-from nw2v.cli.settings import read_settings, train_keywords
+from nw2v.cli.multirun import resumes, run_multirun
+from nw2v.cli.scoring import forget_sets, possible_metrics, score, sets_of
+from nw2v.cli.settings import listed, read_settings, train_keywords
+from nw2v.cli.suggestions import did_you_mean
 from nw2v.cli.summary import summary
-from nw2v.errors import InputError, NotAvailableError
+from nw2v.cli.sweep_job import SweepJob, timed
+from nw2v.errors import InputError
+from nw2v.sweeps.records import JOB_FILE
 from nw2v.training.callbacks import Callback, TrainingStart
 
 if TYPE_CHECKING:
@@ -61,32 +63,55 @@ def run(arguments: Sequence[str]) -> int:
         The configuration is wrong; found out before any work begins.
     """
     line = parse_command_line(arguments)
-    config, sweep = None, False
-    if line.composes:
-        configs = compose_all(line)
-        sweep = is_sweep(line, configs[0])
-        if line.trains:
-            _check(line, configs, sweep)
-            config = configs[0]
     try:
-        launch(train_job, "train", line, config, sweep=sweep)
+        if line.trains and (line.options.multirun or resumes(line)):
+            run_multirun(line, train_job, check_job, open_corpus)
+            return 0
+        config = None
+        if line.composes:
+            config = compose_all(line)[0]
+            if line.trains and is_sweep(line, config):  # a preset says so
+                run_multirun(line, train_job, check_job, open_corpus)
+                return 0
+            if line.trains:
+                check(read_settings(plain(config)))
+                check_output_folder(line, config)
+        launch(train_job, "train", line, config if line.trains else None)
     finally:
-        rank_sweeps()
         forget_sets()
     return 0
 
 
-def _check(line: CommandLine, configs: Sequence[DictConfig], sweep: bool) -> None:
-    """Find out what is wrong with the configuration of any job before the first begins."""
-    for config in configs:
-        settings = read_settings(plain(config))
-        if sweep and settings["tracking.vectors"] == "best":
-            raise NotAvailableError(
-                "tracking.vectors=best in a sweep is not in this version yet: use all or none"
+def check(settings: Mapping[str, Any]) -> None:
+    """Find out what is wrong with a configuration before any work begins.
+
+    Raises
+    ------
+    InputError
+        A text or set that is not there, or a store that cannot be meant.
+    """
+    check_sources(settings)
+    sets_of(settings)
+
+
+def check_job(settings: Mapping[str, Any]) -> None:
+    """Find out what is wrong with the configuration of a job of a sweep before the first begins.
+
+    Raises
+    ------
+    InputError
+        As for `check`; or a metric to rank by that the job cannot have.
+    """
+    check(settings)
+    possible = possible_metrics(settings, sets_of(settings))
+    for name in listed(settings["sweep.metric"]):
+        if name not in possible:
+            hint = did_you_mean(name, possible)
+            there = ", ".join(each for each in possible if each.count("/") == 1)
+            raise InputError(
+                f"sweep.metric={name}: a job of this configuration has no such metric"
+                f"{hint or f' (there is: {there}, and those of each set, such as {possible[-1]})'}"
             )
-        check_sources(settings)
-        sets_of(settings)
-    check_output_folder(line, configs[0])
 
 
 def check_sources(settings: Mapping[str, Any]) -> None:
@@ -136,71 +161,82 @@ def train_job(config: DictConfig) -> float | None:
     float or None
         The metric that sweep.metric names, for a sweeper to optimise.
     """
+    settings = read_settings(plain(config))
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    job = SweepJob.current(settings, folder) if in_sweep else None
     try:
-        settings = read_settings(plain(config))
-        check_sources(settings)
-        return _train(settings)
+        with job or nullcontext():
+            check_sources(settings)
+            return _train(settings, folder, job)
     except Exception as error:
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
-            _log.warning("job %s failed: %s", HydraConfig.get().job.num, error)
+        if in_sweep:
+            number = HydraConfig.get().job.num if job is None else job.record.job
+            _log.warning("job %s failed: %s", number, error)
         raise
 
 
-def _train(settings: Mapping[str, Any]) -> float | None:
+def _train(settings: Mapping[str, Any], folder: Path, job: SweepJob | None) -> float | None:
     from nw2v.training.progress import CompilationNotice
 
-    with CompilationNotice() as notice:
-        return _train_told(settings, notice)
+    with CompilationNotice() as notice, _tracking(settings, folder, job) as tracker:
+        return _train_tracked(settings, folder, job, notice, tracker)
 
 
-def _train_told(settings: Mapping[str, Any], notice: CompilationNotice) -> float | None:
+def _train_tracked(
+    settings: Mapping[str, Any],
+    folder: Path,
+    job: SweepJob | None,
+    notice: CompilationNotice,
+    tracker: MlflowCallback | None,
+) -> float | None:
     import nw2v
     from nw2v.training.compile_ahead import compile_ahead
     from nw2v.training.progress import ProgressBar
 
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    sets = sets_of(settings)
-    with _tracking(settings, folder) as tracker:
-        if tracker is not None:
-            tracker.start_connecting()
-        keywords = train_keywords(settings)
-        if settings["loss.name"] == "negative_sampling":
-            keywords["batch_windows"] = None
-        compile_ahead(keywords)
+    if tracker is not None:
+        tracker.start_connecting()
+    keywords = train_keywords(settings)
+    if settings["loss.name"] == "negative_sampling":
+        keywords["batch_windows"] = None
+    compile_ahead(keywords)
+    with timed(job, "corpus"):
         corpus = open_corpus(settings)
-        told = [*_notes(settings), *corpus.hints]
+    told = [*_notes(settings), *corpus.hints]
+    if job is None:
         _tell(told)
+    sets = sets_of(settings)
 
-        def evaluate(model: Model) -> dict[str, float]:
-            vectors = model.word_vectors(settings["evaluation.vectors"])
-            return score(vectors, sets, settings["trainer.threads"]).metrics()
+    def evaluate(model: Model) -> dict[str, float]:
+        vectors = model.word_vectors(settings["evaluation.vectors"])
+        return score(vectors, sets, settings["trainer.threads"]).metrics()
 
-        try:
-            model = nw2v.train(
-                corpus,
-                **keywords,
-                evaluate=evaluate,
-                callbacks=[
-                    notice,
-                    ProgressBar(),
-                    *([] if tracker is None else [tracker, _PicturesAhead(tracker)]),
-                ],
-            )
-        except KeyboardInterrupt as error:
-            if isinstance(error, nw2v.Interrupted):
-                error.model.save(folder)
-                print(f"interrupted: what was learnt so far is in {folder}", file=sys.stderr)
-            raise
+    callbacks: list[Callback] = [notice, ProgressBar()]
+    if tracker is not None:
+        callbacks += [tracker, _PicturesAhead(tracker)]
+    try:
+        with timed(job, "evaluation"):
+            model = nw2v.train(corpus, **keywords, evaluate=evaluate, callbacks=callbacks)
+    except KeyboardInterrupt as error:
+        if isinstance(error, nw2v.Interrupted):
+            error.model.save(folder)
+            print(f"interrupted: what was learnt so far is in {folder}", file=sys.stderr)
+        raise
+    if job is None:
         _tell(hint for hint in corpus.hints if hint not in told)
-        model.save(folder)
-        if tracker is not None:
-            tracker.log_outputs(folder, pictures(model, settings["evaluation.vectors"]))
-        text = summary(model, settings, folder, tracker, short=in_sweep)
+    else:
+        job.trained(model.metrics["train/seconds"])
+        job.record.corpus_fingerprint = corpus.fingerprint
+    model.save(folder)
+    if tracker is not None:
+        tracker.log_outputs(folder, pictures(model, settings["evaluation.vectors"]))
+        if job is not None:
+            job.record.run_id = tracker.run_id
+    text = summary(model, settings, folder, tracker, short=job is not None)
     _log.info("%s", text)
     with suppress(OSError):  # The run is done; what cannot be printed is told at the end.
         print(text, flush=True)
-    return _objective(model.metrics, settings, in_sweep)
+    return _objective(model.metrics, settings, job is not None)
 
 
 class _PicturesAhead(Callback):
@@ -273,19 +309,24 @@ def _tell(notes: Iterable[str]) -> None:
 
 
 def _tracking(
-    settings: Mapping[str, Any], folder: Path
+    settings: Mapping[str, Any], folder: Path, job: SweepJob | None
 ) -> AbstractContextManager[MlflowCallback | None]:
     if settings["tracking.name"] == "none":
         return nullcontext()
     from nw2v.tracking.mlflow_callback import MlflowCallback
 
+    vectors = settings["tracking.vectors"]
     return MlflowCallback(
         uri=settings["tracking.uri"],
         experiment=settings["tracking.experiment"],
-        run_name=settings["tracking.run_name"],
-        vectors=settings["tracking.vectors"],
+        run_name=settings["tracking.run_name"] if job is None else job.label,
+        # Which job is the best is known when all are done.
+        vectors="none" if job is not None and vectors == "best" else vectors,
         configuration=settings,
         output_folder=folder,
+        parent_run_id=None if job is None else job.parent_run,
+        tags={} if job is None else job.tags,
+        left_out=[JOB_FILE],
     )
 
 

@@ -12,8 +12,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,14 @@ _TURN_SECONDS = 1e-3
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Described:
+    """What is known of a training that failed before it began, as of a `TrainingStart`."""
+
+    settings: Mapping[str, Any]
+    facts: Mapping[str, Any]
+
+
 class MlflowCallback(Callback):
     """Logs one training run to MLflow.
 
@@ -109,6 +118,8 @@ class MlflowCallback(Callback):
         More tags.
     flush_seconds : float
         How often metrics are sent to the store.
+    left_out : collection of str
+        Names of files in the output folder that are not logged.
 
     Attributes
     ----------
@@ -131,6 +142,7 @@ class MlflowCallback(Callback):
         parent_run_id: str | None = None,
         tags: Mapping[str, str] | None = None,
         flush_seconds: float = 5.0,
+        left_out: Collection[str] = (),
     ) -> None:
         if vectors not in ("all", "best", "none"):
             raise InputError(f"tracking.vectors={vectors!r}: expected all, best or none")
@@ -143,6 +155,7 @@ class MlflowCallback(Callback):
         self.parent_run_id = parent_run_id
         self.tags = dict(tags or {})
         self.flush_seconds = flush_seconds
+        self.left_out = frozenset(left_out)
 
         self._store: Store | None = None
         self._run_id: str | None = None
@@ -296,7 +309,7 @@ class MlflowCallback(Callback):
         except BaseException as error:
             self._connection_error = error
 
-    def _create_run(self, start: TrainingStart, moment: int) -> None:
+    def _create_run(self, start: TrainingStart | _Described, moment: int) -> None:
         assert self.store is not None
         check_server(self.store.uri)
         try:
@@ -346,7 +359,7 @@ class MlflowCallback(Callback):
         self._wait_for_run()
         return self._run_name
 
-    def _name_the_batch(self, start: TrainingStart) -> None:
+    def _name_the_batch(self, start: TrainingStart | _Described) -> None:
         """Let a name that MLflow made up tell that several windows share a step."""
         windows = start.settings.get("batch_windows")
         if windows is not None and windows != 1:
@@ -401,7 +414,22 @@ class MlflowCallback(Callback):
             self._end("FINISHED")
             self._raise_error()
         else:
+            if self.parent_run_id is not None and self._beginning is None:
+                self._create_failed_run()
             self._end_failed()
+
+    def _create_failed_run(self) -> None:
+        """Let a parent run have a run also for a training that failed before it began."""
+        configuration = self.configuration or {}
+        start = _Described(
+            {name: configuration.get(f"{name}.name") for name in ("loss", "trainer")},
+            {"corpus": configuration.get("corpus.name")},
+        )
+        try:
+            self.wait()
+            self._create_run(start, int(time.time() * 1000))
+        except Exception as error:  # The training's own error is the one to be told.
+            _log.warning("the failed training has no MLflow run (%s)", first_line(error))
 
     # What else an application logs
 
@@ -481,7 +509,7 @@ class MlflowCallback(Callback):
         assert self.store is not None
         return self.store.client
 
-    def _run_tags(self, start: TrainingStart) -> dict[str, str]:
+    def _run_tags(self, start: TrainingStart | _Described) -> dict[str, str]:
         tags = {
             **self._source_tags,
             **process_tags(),
@@ -497,7 +525,7 @@ class MlflowCallback(Callback):
         tags |= self.tags
         return {key: str(value)[:TAG_CHARACTERS] for key, value in tags.items()}
 
-    def _log_configuration(self, start: TrainingStart) -> None:
+    def _log_configuration(self, start: TrainingStart | _Described) -> None:
         """Log every setting as a parameter, and all of them as config.yaml."""
         settings = flatten(start.settings)
         leaves = settings if self.configuration is None else dict(self.configuration)
@@ -512,7 +540,7 @@ class MlflowCallback(Callback):
         log_parameters(self._client, self._run_id, leaves | facts)
         self._client.log_dict(self._run_id, _nested(leaves), "config.yaml")
 
-    def _log_dataset(self, start: TrainingStart) -> None:
+    def _log_dataset(self, start: TrainingStart | _Described) -> None:
         """Log the corpus as MLflow's MetaDataset does: described, not copied."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -543,6 +571,7 @@ class MlflowCallback(Callback):
             if file.is_file()
             and not file.name.startswith(".")
             and file.suffix != ".log"
+            and file.name not in self.left_out
             and not (self.vectors == "none" and file.suffix == VECTORS_ENDING)
         ]
 

@@ -51,6 +51,16 @@ class ParentRun:
         Its parameters, nested or by dotted key.
     tags : mapping
     output_folder : path-like
+    run_id : str, optional
+        A run of that store to go on with. One that is not there any more is made anew.
+
+    Attributes
+    ----------
+    uri : str
+        The store's address, with absolute paths.
+    store : Store
+    run_id, run_name : str
+        Once entered.
 
     Raises
     ------
@@ -67,11 +77,13 @@ class ParentRun:
         configuration: Mapping[str, Any],
         tags: Mapping[str, str],
         output_folder: str | os.PathLike[str],
+        run_id: str | None = None,
     ) -> None:
         self.uri = resolve_uri(uri)
         self._experiment, self._run_name = experiment, run_name
         self._configuration, self._tags = flatten(configuration), dict(tags)
         self._folder = Path(output_folder).absolute()
+        self._earlier_run = run_id
 
     def __enter__(self) -> ParentRun:
         check_store(self.uri)
@@ -84,11 +96,15 @@ class ParentRun:
             OUTPUT_FOLDER_TAG: str(self._folder),
             **self._tags,
         }
+        tags = {key: value[:TAG_CHARACTERS] for key, value in tags.items()}
+        if (earlier := self._opened_again(tags)) is not None:
+            self.run_id, self.run_name = earlier.info.run_id, earlier.info.run_name
+            return self
         with self._readable_errors():
             run = self.store.client.create_run(
                 self.store.experiment_id,
                 start_time=int(time.time() * 1000),
-                tags={key: value[:TAG_CHARACTERS] for key, value in tags.items()},
+                tags=tags,
                 run_name=self._run_name,
             )
         self.run_id, self.run_name = run.info.run_id, run.info.run_name
@@ -103,6 +119,56 @@ class ParentRun:
             self._end(error)
             raise
         return self
+
+    def _opened_again(self, tags: Mapping[str, str]) -> Any:
+        """Return the run to go on with, None if there is none."""
+        from mlflow.exceptions import MlflowException
+
+        if self._earlier_run is None:
+            return None
+        client = self.store.client
+        try:
+            run = client.get_run(self._earlier_run)
+        except MlflowException:
+            return None
+        if run.info.lifecycle_stage == "deleted":
+            return None
+        with self._readable_errors():
+            client.update_run(run.info.run_id, status="RUNNING")
+            for key, value in tags.items():
+                client.set_tag(run.info.run_id, key, value)
+            if FAILURE_TAG in run.data.tags:
+                client.delete_tag(run.info.run_id, FAILURE_TAG)
+        return run
+
+    def children(self, tag: str) -> dict[str, list[Any]]:
+        """Return the runs that belong to this one, by the value of one of their tags."""
+        found: dict[str, list[Any]] = {}
+        token = None
+        with self._readable_errors():
+            while True:
+                page = self.store.client.search_runs(
+                    [self.store.experiment_id],
+                    f"tags.`mlflow.parentRunId` = '{self.run_id}'",
+                    page_token=token,
+                )
+                for run in page:
+                    found.setdefault(run.data.tags.get(tag, ""), []).append(run)
+                token = page.token
+                if not token:
+                    return found
+
+    def remove(self, run_ids: Iterable[str]) -> None:
+        """Delete runs whose work is done anew; MLflow can restore them."""
+        with self._readable_errors():
+            for run_id in run_ids:
+                self.store.client.delete_run(run_id)
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags of the run."""
+        with self._readable_errors():
+            for key, value in tags.items():
+                self.store.client.set_tag(self.run_id, key, value[:TAG_CHARACTERS])
 
     def log(self, files: Iterable[Path], metrics: Mapping[str, float]) -> None:
         """Log files and metrics.

@@ -89,6 +89,32 @@ def find_model_folder(run_id: str, uri: str | None = None) -> Path:
     )
 
 
+def find_output_folder(run_id: str, uri: str | None = None) -> Path:
+    """Return the folder into which a run wrote, as far as the store knows.
+
+    Raises
+    ------
+    InputError
+        If there is no such run, or its folder is not on this machine.
+    """
+    uri = resolve_uri(uri)
+    file = sqlite_file(uri)
+    if file is not None and not file.is_file():
+        raise InputError(f"{run_id}: neither a folder nor a run: there is no MLflow store {file}")
+    client = open_client(uri)
+    from mlflow.exceptions import MlflowException
+
+    try:
+        written = client.get_run(run_id).data.tags.get(OUTPUT_FOLDER_TAG)
+    except MlflowException as error:
+        raise InputError(
+            f"{run_id}: neither a folder nor a run in {readable(uri)} ({first_line(error)})"
+        ) from None
+    if written is None or not Path(written).is_dir():
+        raise InputError(f"MLflow run {run_id} wrote to {written}, which is not on this machine")
+    return Path(written)
+
+
 def _artifact_places(run: Any, artifacts: Path | None) -> list[Path]:
     """Return where on this machine the store may keep the run's model."""
     places = []

@@ -27,6 +27,10 @@ from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream import StreamTrainer
 
 
+# Nobody waits for them; Python would warn if they were forgotten while they run.
+_processes: list[subprocess.Popen[bytes]] = []
+
+
 def compile_ahead(settings: Mapping[str, Any]) -> None:
     """Begin to compile for a training, if the cache has no such code: after an installation.
 
@@ -42,12 +46,14 @@ def compile_ahead(settings: Mapping[str, Any]) -> None:
     command = [sys.executable, "-m", __name__, json.dumps(dict(settings))]
     # Without it, training compiles for itself.
     with suppress(OSError):
-        subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
+        _processes.append(
+            subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         )
 
 

@@ -45,14 +45,6 @@ def test_a_sweep_ends_with_its_table(tmp_path, monkeypatch, capsys, text):
     assert "table  sweep/sweep.csv" in capsys.readouterr().out
 
 
-def test_what_a_sweep_cannot_do_yet_is_said_before_it_begins(tmp_path, monkeypatch, capsys, text):
-    monkeypatch.chdir(tmp_path)
-    given = ["corpus=file", f"corpus.path={text}", "model.dim=4,8", "tracking.vectors=best"]
-    assert main(["train", "-m", *given]) == 2
-    assert "tracking.vectors=best in a sweep is not in this version" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_job_that_fails_is_the_last_of_the_table(tmp_path, monkeypatch, capsys, text):
     monkeypatch.chdir(tmp_path)
     given = ["corpus=file", f"corpus.path={text}", "tracking=none", "trainer.epochs=1"]

@@ -133,14 +133,6 @@ def test_a_job_returns_the_metric_to_optimise(
     assert returned == [json.loads(Path("run/metrics.json").read_text())[key]]
 
 
-def test_a_metric_that_no_run_has_is_warned_of_in_a_sweep(
-    text: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sweep = ["-m", "seed=1,2", "sweep.metric=nope", "trainer.epochs=1"]
-    assert main(arguments(text, *sweep)) == 0
-    assert capsys.readouterr().err.count("the run has no metric nope (sweep.metric)") == 2
-
-
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -247,7 +239,7 @@ def test_a_job_that_fails_does_not_stop_the_others(
     assert main(arguments(text, *sweep)) == 1
     err = capsys.readouterr().err
     assert "job 1 failed: too much" in err
-    assert err.splitlines()[-1].startswith("nw2v: error: MemoryError: too much")
+    assert err.splitlines()[-1].startswith("nw2v: error: job 1 failed (MemoryError: too much)")
     assert [Path(f"sweep/{job}/model.safetensors").exists() for job in range(3)] == [
         True,
         False,

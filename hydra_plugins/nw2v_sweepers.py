@@ -1,0 +1,42 @@
+"""The sweepers of nw2v, where Hydra looks for plugins: it imports this file at every start.
+
+So nothing is imported here but Hydra's own base class.
+"""
+
+from typing import Any
+
+from hydra.plugins.sweeper import Sweeper
+
+
+class GridSweeper(Sweeper):
+    """Every combination of the values given: `hydra/sweeper=grid`, the default.
+
+    Parameters
+    ----------
+    max_batch_size : int, optional
+        How many jobs go to the launcher at a time.
+    params : dict, optional
+        What is swept if the command line does not say otherwise.
+    """
+
+    def __init__(
+        self, max_batch_size: int | None = None, params: dict[str, str] | None = None
+    ) -> None:
+        self.max_batch_size = max_batch_size
+        self.params = params or {}
+
+    def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
+        """Take what Hydra has prepared, and the launcher."""
+        from hydra.core.plugins import Plugins
+
+        self.hydra_context = hydra_context
+        self.config = config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Launch the jobs that `nw2v train` has planned."""
+        from nw2v.cli.grid import launch_planned
+
+        return launch_planned(self)

@@ -1,0 +1,40 @@
+"""What the grid sweeper does: launches the jobs that were planned before the sweep began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
+
+    from hydra_plugins.nw2v_sweepers import GridSweeper
+
+# The overrides of the jobs to launch, and the number of the first.
+_planned: list[tuple[list[list[str]], int]] = []
+
+
+@contextmanager
+def planned(overrides: list[list[str]], first: int) -> Iterator[None]:
+    """Let the grid sweeper launch these jobs."""
+    _planned.append((overrides, first))
+    try:
+        yield
+    finally:
+        _planned.pop()
+
+
+def launch_planned(sweeper: GridSweeper) -> list[Sequence[JobReturn]]:
+    """Launch the planned jobs, as many at a time as the sweeper's `max_batch_size` says.
+
+    A job that fails stops neither the others nor the next batch: its record tells of it.
+    """
+    overrides, first = _planned[-1]
+    assert sweeper.launcher is not None
+    size: Any = sweeper.max_batch_size or max(1, len(overrides))
+    returns = []
+    for start in range(0, len(overrides), size):
+        batch = overrides[start : start + size]
+        returns.append(sweeper.launcher.launch(batch, initial_job_idx=first + start))
+    return returns

@@ -1,0 +1,402 @@
+"""A sweep from its plan to its table: checked before it begins, and resumed where it was killed."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import OmegaConf
+
+from nw2v.cli.application import launch
+from nw2v.cli.configuration import CommandLine, check_output_folder, parse_command_line
+from nw2v.cli.grid import planned
+from nw2v.cli.planning import Plan, PlannedJob, plan_jobs
+from nw2v.cli.settings import listed
+from nw2v.cli.sweep_job import IDENTITY_TAG
+from nw2v.errors import FailedJobsError, InputError
+from nw2v.sweeps.records import (
+    FAILED,
+    FINISHED,
+    RUNNING,
+    SWEEP_FILE,
+    JobRecord,
+    SweepRecord,
+    job_folders,
+    swept_keys,
+)
+from nw2v.tracking.processes import has_vanished
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from nw2v.corpus import Corpus
+    from nw2v.tracking.parent_run import ParentRun
+
+_log = logging.getLogger(__name__)
+
+_OWN_NUMBERS = "${hydra.job.num}"  # conf/train.yaml's hydra.sweep.subdir
+_RESUME = "sweep.resume"
+SECONDS_BETWEEN_LOOKS = 1.0
+
+
+def run_multirun(
+    line: CommandLine,
+    job: Callable[[DictConfig], Any],
+    check: Callable[[Mapping[str, Any]], None],
+    open_corpus: Callable[[Mapping[str, Any]], Corpus],
+) -> None:
+    """Run a sweep.
+
+    Parameters
+    ----------
+    line : CommandLine
+    job : callable
+        Does one job, given its configuration by Hydra.
+    check : callable
+        Raises an InputError for settings that no job could take.
+    open_corpus : callable
+        Reads the text that settings name.
+
+    Raises
+    ------
+    InputError
+        Something is wrong with the configuration of any job: nothing has been run.
+    FailedJobsError
+        Some jobs failed; the others are done.
+    """
+    earlier = _Earlier.find(line)
+    if earlier is not None:
+        line = earlier.completed(line)
+    plan = plan_jobs(line)
+    for settings in plan.settings:
+        check(settings)
+    if earlier is None:
+        check_output_folder(line, plan.config)
+        folder = Path(str(plan.config.hydra.sweep.dir)).absolute()
+    else:
+        folder = earlier.folder
+    _Multirun(line, plan, folder, earlier).run(job, open_corpus)
+
+
+def resumes(line: CommandLine) -> bool:
+    """Whether a command line goes on with an earlier sweep."""
+    return _resumed(line) is not None
+
+
+def _resumed(line: CommandLine) -> str | None:
+    named = [text.partition("=")[2] for text in line.overrides if _key(text) == _RESUME]
+    return None if not named or named[-1] in ("", "null") else named[-1].strip("'\"")
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """A start of the same sweep that did not come to its end, or to which jobs are added."""
+
+    folder: Path
+    record: SweepRecord
+
+    @classmethod
+    def find(cls, line: CommandLine) -> _Earlier | None:
+        """Return the sweep that `sweep.resume` names."""
+        value = _resumed(line)
+        if value is None:
+            return None
+        folder = Path(value).expanduser().absolute()
+        if not folder.is_dir():
+            from nw2v.tracking.runs import find_output_folder
+
+            folder = find_output_folder(value, _given_uri(line))
+        if not (folder / SWEEP_FILE).is_file():
+            raise InputError(
+                f"{_RESUME}={value}: {folder} is not the folder of a sweep (it has no {SWEEP_FILE})"
+            )
+        return cls(folder, SweepRecord.read(folder))
+
+    def completed(self, line: CommandLine) -> CommandLine:
+        """Return the command line with what was typed at the first start and not again."""
+        keys = {_key(text) for text in line.overrides}
+        kept = [text for text in self.record.overrides if _key(text) not in keys]
+        again = [flag for flag in self.record.flags if flag not in line.flags]
+        return parse_command_line([*again, *line.flags, *kept, *line.overrides])
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0]
+
+
+def _given_uri(line: CommandLine) -> str | None:
+    for text in line.overrides:
+        if _key(text) == "tracking.uri":
+            return text.partition("=")[2]
+    return None
+
+
+class _Multirun:
+    """One start of a sweep."""
+
+    def __init__(
+        self, line: CommandLine, plan: Plan, folder: Path, earlier: _Earlier | None
+    ) -> None:
+        self.line, self.plan, self.folder, self.earlier = line, plan, folder, earlier
+        self.settings = plan.settings[0]
+        if earlier is not None and plan.jobs is None and not _can_resume(plan.config):
+            raise InputError(
+                f"{_RESUME}: only hydra/sweeper=grid and optuna know which jobs are done"
+            )
+
+    def run(
+        self,
+        job: Callable[[DictConfig], Any],
+        open_corpus: Callable[[Mapping[str, Any]], Corpus],
+    ) -> None:
+        """Do what is left to do."""
+        self._wait_for_orphans()
+        if self.settings["tracking.name"] != "none":
+            threading.Thread(target=_import_mlflow, daemon=True).start()
+        fingerprints = self._read_texts(open_corpus)
+        with self._parent() as parent:
+            left = self._left(fingerprints, parent)
+            record = self._record(parent)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            record.write(self.folder)
+            self._tell_plan(left)
+            try:
+                if left is None or left:
+                    self._launch(left, job)
+            finally:
+                self._end(record, parent)
+            self._raise_failures(left)
+
+    def _records(self) -> dict[Path, JobRecord]:
+        """Return the records of the jobs so far; a damaged one counts as none."""
+        records = {}
+        for folder in job_folders(self.folder):
+            with suppress(InputError):
+                records[folder] = JobRecord.read(folder)
+        return records
+
+    def _wait_for_orphans(self) -> None:
+        """Wait for processes of an earlier start that are still at work on a job."""
+        told = False
+        while at_work := [
+            record
+            for record in self._records().values()
+            if record.status == RUNNING and _is_running(record)
+        ]:
+            if not told:
+                numbers = ", ".join(str(record.job) for record in at_work)
+                pid = at_work[0].process.get("nw2v.pid")
+                _say(
+                    f"job {numbers} of the earlier start is still running (process {pid}): waiting"
+                )
+                told = True
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def _read_texts(self, open_corpus: Callable[[Mapping[str, Any]], Corpus]) -> dict[str, str]:
+        """Read each text once, so that the jobs find it encoded; return the fingerprints."""
+        found: dict[str, str] = {}
+        hints: dict[str, None] = {}
+        for settings in self.plan.settings:
+            text = _text_of(settings)
+            if text not in found:
+                corpus = open_corpus(settings)
+                found[text] = corpus.fingerprint
+                hints |= dict.fromkeys(corpus.hints)
+        for hint in hints:
+            _say(f"note: {hint}")
+        return found
+
+    @contextmanager
+    def _parent(self) -> Iterator[ParentRun | None]:
+        settings = self.settings
+        if settings["tracking.name"] == "none":
+            with nullcontext():
+                yield None
+            return
+        from nw2v.tracking.parent_run import ParentRun
+
+        path, name = settings["corpus.path"], settings["corpus.name"]
+        corpus = Path(path).name.partition(".")[0] if path and name == "file" else name
+        earlier = None if self.earlier is None else self.earlier.record.parent_run
+        with ParentRun(
+            uri=settings["tracking.uri"],
+            experiment=settings["tracking.experiment"],
+            run_name=settings["tracking.run_name"] or f"sweep-{corpus}",
+            configuration=self._configuration(),
+            tags={"nw2v.kind": "sweep", "corpus": corpus},
+            output_folder=self.folder,
+            run_id=earlier,
+        ) as parent:
+            yield parent
+
+    def _configuration(self) -> dict[str, Any]:
+        """Return the parent's parameters: of a swept key, all its values."""
+        found = dict(self.settings)
+        for key in swept_keys(self.plan.settings):
+            values = dict.fromkeys(str(settings.get(key)) for settings in self.plan.settings)
+            found[key] = ",".join(values)
+        return found
+
+    def _record(self, parent: ParentRun | None) -> SweepRecord:
+        overrides = [text for text in self.line.overrides if _key(text) != _RESUME]
+        flags = [flag for flag in self.line.flags if flag not in ("-m", "--multirun")]
+        before = None if self.earlier is None else self.earlier.record
+        return SweepRecord(
+            command=shlex.join(["nw2v", "train", "-m", *flags, *overrides]),
+            overrides=overrides,
+            flags=flags,
+            metric=listed(self.settings["sweep.metric"]),
+            direction=listed(self.settings["sweep.direction"]),
+            swept=swept_keys(self.plan.settings),
+            parent_run=None if parent is None else parent.run_id,
+            uri=None if parent is None else parent.uri,
+            experiment_id=None if parent is None else parent.store.experiment_id,
+            started=time.time() if before is None else before.started,
+        )
+
+    def _left(
+        self, fingerprints: Mapping[str, str], parent: ParentRun | None
+    ) -> list[tuple[PlannedJob, int, list[str]]] | None:
+        """Return the jobs to launch with their numbers and overrides; None: the sweeper knows."""
+        if self.plan.jobs is None:
+            return None
+        records = {record.identity: record for record in self._records().values()}
+        tracked = {} if parent is None else parent.children(IDENTITY_TAG)
+        number = 1 + max((record.job for record in records.values()), default=-1)
+        own_numbers = self._numbers_folders()
+        left, redone = [], []
+        for job in self.plan.jobs:
+            record = records.get(job.identity)
+            fingerprint = fingerprints[_text_of(job.settings)]
+            if record is not None and self._is_done(record, fingerprint, tracked):
+                continue
+            if record is None:
+                chosen, number = number, number + 1
+            else:
+                chosen = record.job
+                redone.append(job.identity)
+            overrides = list(job.overrides)
+            if own_numbers:
+                overrides.append(f"hydra.sweep.subdir={chosen}")
+            left.append((job, chosen, overrides))
+        if parent is not None:
+            parent.remove(run.info.run_id for mark in redone for run in tracked.get(mark, ()))
+        return left
+
+    def _is_done(
+        self, record: JobRecord, fingerprint: str, tracked: Mapping[str, Sequence[Any]]
+    ) -> bool:
+        if record.corpus_fingerprint not in (None, fingerprint):
+            return False
+        if record.is_done:
+            return True
+        # Killed between the last word to MLflow and the last one to the folder.
+        for run in tracked.get(record.identity, ()):
+            if run.info.status == FINISHED and record.status == RUNNING:
+                record.status = FINISHED
+                for folder, known in self._records().items():
+                    if known.identity == record.identity:
+                        record.write(folder)
+                return True
+        return False
+
+    def _numbers_folders(self) -> bool:
+        node = OmegaConf.to_container(self.plan.config.hydra.sweep, resolve=False)
+        assert isinstance(node, dict)
+        return node["subdir"] == _OWN_NUMBERS
+
+    def _tell_plan(self, left: Sequence[Any] | None) -> None:
+        if self.plan.jobs is None or left is None:
+            return
+        number = len(self.plan.jobs)
+        text = f"sweep: {number} {'job' if number == 1 else 'jobs'}"
+        if done := number - len(left):
+            text += f", of which {done} {'is' if done == 1 else 'are'} done"
+        if self.plan.repeated:
+            text += (
+                f" ({self.plan.repeated} more combinations differ only in what has no effect, "
+                "such as loss.negatives under naive_softmax)"
+            )
+        _say(text)
+
+    def _launch(
+        self,
+        left: list[tuple[PlannedJob, int, list[str]]] | None,
+        job: Callable[[DictConfig], Any],
+    ) -> None:
+        line = self.line
+        overrides = [text for text in line.overrides if _key(text) != "hydra.sweep.dir"]
+        flags = line.flags if line.options.multirun else ["-m", *line.flags]
+        whole = parse_command_line([*flags, *overrides, _quoted("hydra.sweep.dir", self.folder)])
+        first = min((number for _, number, _ in left), default=0) if left else 0
+        if left is not None and not self._numbers_folders():
+            first = 1 + max((record.job for record in self._records().values()), default=-1)
+        with planned([texts for _, _, texts in left or ()], first):
+            launch(job, "train", whole, self.plan.config, sweep=True)
+
+    def _end(self, record: SweepRecord, parent: ParentRun | None) -> None:
+        """Write and print the table."""
+        from nw2v.cli.ranking import rank_sweep
+
+        rank_sweep(self.folder, record.metric[0], record.direction[0])
+
+    def _raise_failures(self, left: Sequence[Any] | None) -> None:
+        records = list(self._records().values())
+        failed = sorted(record.job for record in records if record.status == FAILED)
+        launched = {number for _, number, _ in left or ()}
+        missing = sorted(launched - {record.job for record in records if record.status != RUNNING})
+        if not failed and not missing:
+            return
+        parts = []
+        if failed:
+            reasons = {r.failure or "" for r in records if r.status == FAILED}
+            parts.append(f"{_jobs(failed)} failed ({'; '.join(sorted(reasons)[:3])})")
+        if missing:
+            parts.append(f"{_jobs(missing)} did not come to an end")
+        raise FailedJobsError(
+            f"{', '.join(parts)}; each has its log in its folder in {self.folder}. To run just "
+            f"{'that' if len(failed) + len(missing) == 1 else 'those'} again: "
+            f"nw2v train -m {_RESUME}={shlex.quote(str(self.folder))}"
+        )
+
+
+def _can_resume(config: DictConfig) -> bool:
+    return str(OmegaConf.select(config, "hydra.sweeper._target_")).startswith("hydra_plugins.nw2v")
+
+
+def _is_running(record: JobRecord) -> bool:
+    return bool(record.process) and not has_vanished(record.process)
+
+
+def _text_of(settings: Mapping[str, Any]) -> str:
+    return str({key: value for key, value in settings.items() if key.startswith("corpus.")})
+
+
+def _jobs(numbers: Sequence[int]) -> str:
+    shown = ", ".join(map(str, numbers[:10])) + (", ..." if len(numbers) > 10 else "")
+    return f"job {shown}" if len(numbers) == 1 else f"{len(numbers)} jobs ({shown})"
+
+
+def _quoted(key: str, value: object) -> str:
+    text = str(value).replace("\\", "\\\\").replace("'", "\\'")
+    return f"{key}='{text}'"
+
+
+def _import_mlflow() -> None:
+    """Import MLflow, which takes seconds, while the texts are read."""
+    with suppress(Exception):  # told where it is used
+        from nw2v.tracking.store import import_mlflow
+
+        import_mlflow()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,219 @@
+"""What a sweep writes about itself and its jobs: `sweep.json`, and `job.json` in each job's folder.
+
+They are all that it takes to go on with a sweep that was killed, with or without MLflow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nw2v.errors import InputError
+from nw2v.files import write_atomically
+
+SWEEP_FILE = "sweep.json"
+JOB_FILE = "job.json"
+VERSION = 1
+LARGEST_FILE = 4_000_000  # bytes; a record is some thousands
+
+RUNNING, FINISHED, FAILED, KILLED, PRUNED = STATUSES = (
+    "RUNNING",
+    "FINISHED",
+    "FAILED",
+    "KILLED",
+    "PRUNED",
+)
+
+# Where the results go, and how they are looked at, changes nothing about them.
+_NO_PART_OF_A_JOB = ("tracking.", "sweep.")
+_ONLY_UNDER = {
+    # Key: the loss, or the trainer, without which it has no effect.
+    "loss.negatives": ("loss.name", "negative_sampling"),
+    "loss.noise_exponent": ("loss.name", "negative_sampling"),
+    "trainer.batch_windows": ("loss.name", "naive_softmax"),
+}
+
+
+@dataclass
+class SweepRecord:
+    """A sweep as a whole.
+
+    Attributes
+    ----------
+    command : str
+        What was typed.
+    overrides : list of str
+        What of it were KEY=VALUE, so that `sweep.resume` alone can go on.
+    flags : list of str
+        The other words of it, but for -m.
+    metric, direction : list of str
+        What the jobs are ranked by, and what is better; the first comes first.
+    swept : list of str
+        The keys in which the jobs differ.
+    parent_run, uri, experiment_id : str or None
+        Where it is in MLflow.
+    started : float
+        Seconds since 1970.
+    """
+
+    command: str
+    overrides: list[str]
+    flags: list[str]
+    metric: list[str]
+    direction: list[str]
+    swept: list[str]
+    parent_run: str | None = None
+    uri: str | None = None
+    experiment_id: str | None = None
+    started: float = field(default_factory=time.time)
+    version: int = VERSION
+
+    def write(self, folder: Path) -> None:
+        """Write the record into the sweep's folder."""
+        _write(folder / SWEEP_FILE, asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> SweepRecord:
+        """Read the record of a sweep's folder.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it is damaged.
+        """
+        return _read(cls, folder / SWEEP_FILE)
+
+
+@dataclass
+class JobRecord:
+    """One job of a sweep.
+
+    Attributes
+    ----------
+    job : int
+        Its number within the sweep.
+    status : {"RUNNING", "FINISHED", "FAILED", "KILLED", "PRUNED"}
+    identity : str
+        See `identity`.
+    settings : dict
+        The resolved configuration, by dotted key.
+    corpus_fingerprint, run_id : str or None
+        Once known.
+    process : dict of str to str
+        By which another process can tell whether this one still exists.
+    started : float
+        Seconds since 1970.
+    seconds : dict of str to float
+        What "corpus", "training" and "evaluation" took, and the job in "total".
+    failure : str or None
+        Why it did not come to its end.
+    """
+
+    job: int
+    status: str
+    identity: str
+    settings: dict[str, Any]
+    process: dict[str, str] = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
+    seconds: dict[str, float] = field(default_factory=dict)
+    corpus_fingerprint: str | None = None
+    run_id: str | None = None
+    failure: str | None = None
+    version: int = VERSION
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do: it came to its end, or was given up by the search."""
+        return self.status in (FINISHED, PRUNED)
+
+    def write(self, folder: Path) -> None:
+        """Write the record into the job's folder."""
+        _write(folder / JOB_FILE, asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> JobRecord:
+        """Read the record of a job's folder.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it is damaged.
+        """
+        record = _read(cls, folder / JOB_FILE)
+        if record.status not in STATUSES:
+            raise InputError(f"{folder / JOB_FILE}: status is {record.status!r}")
+        return record
+
+
+def job_folders(folder: Path) -> list[Path]:
+    """Return the folders of a sweep's jobs, in the order of their numbers."""
+    found = [path.parent for path in folder.glob(f"**/{JOB_FILE}")]
+    return sorted(found, key=lambda path: (not path.name.isdigit(), path.name.zfill(12)))
+
+
+def without_effect(settings: Mapping[str, Any]) -> list[str]:
+    """Return the keys that do nothing beside the loss chosen, such as negatives of a softmax."""
+    return [key for key, (other, needed) in _ONLY_UNDER.items() if settings.get(other) != needed]
+
+
+def identity(settings: Mapping[str, Any]) -> str:
+    """Return a mark that two jobs share only if they would train and score the same.
+
+    Parameters
+    ----------
+    settings : mapping
+        The resolved configuration, by dotted key. What has no effect does not count: where the
+        run is tracked, what it is ranked by, negatives under the naive softmax.
+    """
+    idle = without_effect(settings)
+    kept = {
+        key: None if key in idle else value
+        for key, value in settings.items()
+        if not key.startswith(_NO_PART_OF_A_JOB)
+    }
+    text = json.dumps(kept, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def swept_keys(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys in which jobs differ where they have an effect, in the order they stand."""
+    idle = [without_effect(job) for job in jobs]
+    found = []
+    for key in jobs[0] if jobs else ():
+        values = [job.get(key) for job, none in zip(jobs, idle, strict=True) if key not in none]
+        if not key.startswith(_NO_PART_OF_A_JOB) and any(value != values[0] for value in values):
+            found.append(key)
+    return found
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    with write_atomically(path, "w") as file:
+        json.dump(content, file, indent=1)
+        file.write("\n")
+
+
+_Record = TypeVar("_Record", SweepRecord, JobRecord)
+
+
+def _read(kind: type[_Record], path: Path) -> _Record:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise InputError(f"{path}: larger than any record of a sweep")
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file: {path.parent} is no sweep's folder") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+    known = {each.name for each in fields(kind)}
+    if not isinstance(content, dict) or content.get("version") != VERSION:
+        raise InputError(f"{path}: not a record of a sweep that this version writes")
+    try:
+        return kind(**{name: value for name, value in content.items() if name in known})
+    except TypeError as error:
+        missing = str(error).partition("argument")[2].lstrip("s: ")
+        raise InputError(f"{path}: lacks {missing}") from None

@@ -1,0 +1,202 @@
+"""Tests of sweeps: their jobs, failures, resuming, and what MLflow has of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nw2v
+from nw2v.cli import main
+from nw2v.sweeps.records import JobRecord, SweepRecord, job_folders
+
+QUICK = [
+    "model.dim=16",
+    "trainer.epochs=1",
+    "trainer.threads=1",
+    "corpus.min_count=1",
+    # All words of so small a text are frequent.
+    "model.subsample=0",
+    "evaluation.subsample=0",
+    "hydra.sweep.dir=sweep",
+    "sweep.metric=valid/cross_entropy",
+    "sweep.direction=minimize",
+]
+# MLflow's own imports warn of each other.
+OF_MLFLOW = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(autouse=True)
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path
+
+
+def arguments(text: Path, *more: str) -> list[str]:
+    return ["train", "-m", "corpus=file", f"corpus.path={text}", "tracking=none", *QUICK, *more]
+
+
+def records(folder: str = "sweep") -> list[JobRecord]:
+    return [JobRecord.read(path) for path in job_folders(Path(folder))]
+
+
+def test_jobs_leave_records(text: Path) -> None:
+    assert main(arguments(text, "model.window=2,3", "seed=1,2")) == 0
+    assert SweepRecord.read(Path("sweep")).swept == ["model.window", "seed"]
+    found = records()
+    assert [(r.job, r.status) for r in found] == [(job, "FINISHED") for job in range(4)]
+    assert [(r.settings["model.window"], r.settings["seed"]) for r in found] == [
+        (2, 1),
+        (2, 2),
+        (3, 1),
+        (3, 2),
+    ]
+    for record in found:
+        seconds = record.seconds
+        parts = seconds["corpus"] + seconds["training"] + seconds["evaluation"]
+        assert 0 < parts <= seconds["total"]
+        metrics = json.loads(Path(f"sweep/{record.job}/metrics.json").read_text())
+        assert seconds["training"] == metrics["train/seconds"]
+    assert len({record.corpus_fingerprint for record in found}) == 1
+
+
+def test_both_losses_over_one_grid(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    losses = "loss=naive_softmax,negative_sampling"
+    assert main(arguments(text, losses, "loss.negatives=2,4")) == 0
+    assert "sweep: 3 jobs (1 more combinations differ only" in capsys.readouterr().err
+    chosen = [(r.settings["loss.name"], r.settings["loss.negatives"]) for r in records()]
+    assert chosen == [("naive_softmax", None), ("negative_sampling", 2), ("negative_sampling", 4)]
+
+
+def fail_for(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = nw2v.train
+
+    def sometimes(*args: Any, **options: Any) -> nw2v.Model:
+        if options["seed"] == seed:
+            raise MemoryError("too much")
+        return original(*args, **options)
+
+    monkeypatch.setattr("nw2v.train", sometimes)
+
+
+def test_a_failed_job_leaves_the_others_alone_and_is_done_again(
+    text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patched:
+        fail_for(2, patched)
+        assert main(arguments(text, "seed=1,2,3")) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "job 1 failed (MemoryError: too much)" in last
+    assert f"nw2v train -m sweep.resume={Path('sweep').absolute()}" in last
+    assert [record.status for record in records()] == ["FINISHED", "FAILED", "FINISHED"]
+    before = Path("sweep/0/model.safetensors").stat().st_mtime_ns
+
+    assert main(["train", "sweep.resume=sweep"]) == 0
+    assert "sweep: 3 jobs, of which 2 are done" in capsys.readouterr().err
+    assert [(r.job, r.status, r.failure) for r in records()] == [
+        (job, "FINISHED", None) for job in range(3)
+    ]
+    assert Path("sweep/0/model.safetensors").stat().st_mtime_ns == before
+
+
+def test_more_jobs_join_a_sweep(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments(text, "seed=1,2")) == 0
+    capsys.readouterr()
+    assert main(["train", "-m", "sweep.resume=sweep", "seed=1,2,3"]) == 0
+    assert "3 jobs, of which 2 are done" in capsys.readouterr().err
+    assert [(r.job, r.settings["seed"]) for r in records()] == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_another_text_is_trained_on_again(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = Path("own.txt")
+    own.write_bytes(text.read_bytes())
+    assert main(arguments(own, "seed=1,2")) == 0
+    own.write_bytes(text.read_bytes() + b"one more sentence of the text\n")
+    capsys.readouterr()
+    assert main(["train", "-m", "sweep.resume=sweep"]) == 0
+    assert "2 jobs\n" in capsys.readouterr().err
+    assert [record.job for record in records()] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sweep.metric=valid/cross_entropi"], "did you mean valid/cross_entropy?"),
+        (["sweep.metric=nope"], "sweep.metric=nope: a job of this configuration has no"),
+        (["evaluation.heldout_fraction=0"], "sweep.metric=valid/cross_entropy: a job"),
+        (["sweep.resume=nowhere"], "nowhere: neither a folder nor a run"),
+        (["sweep.resume=."], "is not the folder of a sweep"),
+        (["seed=range(5,5)"], "no values to sweep over"),
+        (["seed=1,2", "model.wndow=2"], "no configuration key 'model.wndow'"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_runs(
+    text: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(text, *words)) == 2
+    err = capsys.readouterr().err
+    assert message in err and len(err.splitlines()) == 1
+    assert not Path("sweep").exists()
+
+
+@OF_MLFLOW
+def test_a_killed_sweep_is_resumed_with_every_job_once(text: Path) -> None:
+    """Kill -9 in the middle of a job, then go on: in the folder and in the store."""
+    from mlflow import MlflowClient
+
+    words = [*arguments(text, "seed=range(4)"), "tracking=mlflow", "trainer.epochs=60"]
+    words.remove("trainer.epochs=1")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nw2v", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 300
+    while not (Path("sweep/1/job.json").is_file() and len(records()) >= 2):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    first = SweepRecord.read(Path("sweep")).parent_run
+    assert records()[0].status == "FINISHED" and records()[-1].status == "RUNNING"
+
+    resumed = [sys.executable, "-m", "nw2v", "train", f"sweep.resume={first}"]
+    subprocess.run(resumed, check=True, capture_output=True, timeout=300)
+    assert [(r.job, r.status) for r in records()] == [(job, "FINISHED") for job in range(4)]
+    assert SweepRecord.read(Path("sweep")).parent_run == first
+    client = MlflowClient(f"sqlite:///{Path('mlflow.db').absolute()}")
+    runs = client.search_runs(["1"])
+    parent = [run for run in runs if run.info.run_id == first]
+    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == first]
+    assert [run.info.status for run in parent] == ["FINISHED"]
+    assert len(runs) == 5 and {run.info.status for run in children} == {"FINISHED"}
+    assert sorted(run.data.params["seed"] for run in children) == list("0123")
+    assert {run.info.run_name for run in children} == {f"seed={seed}" for seed in range(4)}
+    assert {r.run_id for r in records()} == {run.info.run_id for run in children}
+
+
+@OF_MLFLOW
+def test_a_failed_job_has_a_failed_run(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow import MlflowClient
+
+    fail_for(2, monkeypatch)
+    assert main([*arguments(text, "seed=1,2"), "tracking=mlflow"]) == 1
+    client = MlflowClient(f"sqlite:///{Path('mlflow.db').absolute()}")
+    runs = {run.info.run_name: run for run in client.search_runs(["1"])}
+    assert {name: run.info.status for name, run in runs.items()} == {
+        "sweep-small": "FAILED",
+        "seed=1": "FINISHED",
+        "seed=2": "FAILED",
+    }
+    assert runs["seed=2"].data.tags["failure"] == "MemoryError: too much"
+    assert runs["seed=2"].data.params["seed"] == "2"
+    assert runs["sweep-small"].data.params["seed"] == "1,2"
