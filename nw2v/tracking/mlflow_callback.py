@@ -7,7 +7,6 @@ import json
 import logging
 import math
 import os
-import re
 import sys
 import tempfile
 import threading
@@ -19,14 +18,35 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from nw2v.errors import InputError
-from nw2v.tracking.processes import HOST_TAG, has_vanished, host, process_tags
+from nw2v.tracking.processes import process_tags
 from nw2v.tracking.provenance import source_tags
+from nw2v.tracking.run_names import made_up_name
+from nw2v.tracking.run_values import (
+    DATASET_NAME_CHARACTERS,
+    DIGEST_CHARACTERS,
+    FAILURE_TAG,
+    MODEL_FOLDER,
+    OUTPUT_FOLDER_TAG,
+    TAG_CHARACTERS,
+    VECTORS_ENDING,
+    entities,
+    failure_reason,
+    final_status,
+    flatten,
+    legal_key,
+    log_parameters,
+    nested,
+)
+from nw2v.tracking.sqlite_client import SqliteClient
 from nw2v.tracking.store import (
     MLFLOWS_OWN,
     Store,
     check_server,
     check_store,
+    error_code,
     first_line,
     is_server,
     open_store,
@@ -38,25 +58,14 @@ from nw2v.tracking.store import (
     server_problem,
     without_password,
 )
+from nw2v.tracking.vanished_runs import end_vanished_runs
 from nw2v.training.callbacks import Callback, Report, TrainingStart
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# MLflow's limits (mlflow.utils.validation).
+# Metrics that MLflow takes at once (mlflow.utils.validation).
 METRICS_A_BATCH = 1000
-PARAMETERS_A_BATCH = 100
-PARAMETER_CHARACTERS = 6000
-TAG_CHARACTERS = 5000
-DIGEST_CHARACTERS = 36
-DATASET_NAME_CHARACTERS = 500
-KEY_CHARACTERS = 250
-
-MODEL_FOLDER = "model"
-VECTORS_ENDING = ".safetensors"
-OUTPUT_FOLDER_TAG = "nw2v.output_folder"
-FAILURE_TAG = "failure"
-
 # Metrics that a store which does not answer leaves waiting: beyond this the oldest go.
 _WAITING_METRICS = 100_000
 # What an unanswering store may hold up the end of a run.
@@ -86,12 +95,13 @@ class MlflowCallback(Callback):
     Nothing of the calling program's own MLflow state (active run, experiment, tracking URI) is
     changed. A run that is active when the connection begins becomes the parent of this one.
 
-    Nothing waits for MLflow, whose import alone takes seconds: it is imported, and the run made,
-    while the training goes on. What can be seen of the store without MLflow (the server answers,
-    the SQLite file can be written) is found out before; what else is wrong with it stops the
-    training at its next report. A store that stops answering later does not stop the training:
-    metrics wait in memory and are sent again, and what could not be logged in the end is said in
-    one warning.
+    A local store is written without MLflow, whose import takes longer than many a training
+    (`nw2v.tracking.sqlite_client`). Where MLflow is needed nothing waits for it: it is imported,
+    and the run made, while the training goes on. What can be seen of the store without MLflow
+    (the server answers, the SQLite file can be written) is found out before; what else is wrong
+    with it stops the training at its next report. A store that stops answering later does not
+    stop the training: metrics wait in memory and are sent again, and what could not be logged in
+    the end is said in one warning.
 
     Parameters
     ----------
@@ -101,8 +111,8 @@ class MlflowCallback(Callback):
         The experiment's name, as in `nw2v.tracking.store.resolve_experiment`. A parent run's
         experiment comes first.
     run_name : str, optional
-        The run's name; MLflow makes one up if it is not given, and `-batch-16` is added to that
-        where 16 windows of the naive softmax share a step.
+        The run's name; one is made up if it is not given, which ends with `-batch-16` where 16
+        windows of the naive softmax share a step.
     vectors : {"all", "best", "none"}
         Whether the vectors are among the artifacts. "best" leaves all but the best of a sweep
         out, so a run of its own is treated as with "all".
@@ -246,7 +256,7 @@ class MlflowCallback(Callback):
             with _short_turns():
                 store = open_store(uri, experiment, experiment_id, self._directory)
                 store = self._beside_parent(store)
-                _end_vanished_runs(store)
+                end_vanished_runs(store)
             self._store = store
         except BaseException as error:
             self._connection_error = error
@@ -264,18 +274,20 @@ class MlflowCallback(Callback):
         parent = self.parent_run_id or from_environment
         if not parent:
             return store
-        from mlflow.exceptions import MlflowException
-
         try:
-            run = store.client.get_run(parent)
-            experiment = store.client.get_experiment(run.info.experiment_id)
-        except MlflowException as error:
+            identifier, reason = _experiment_of(store.client, parent), "it has no such run"
+            experiment = None if identifier is None else store.client.get_experiment(identifier)
+        except Exception as error:
+            if error_code(error) is None:
+                raise
+            experiment, reason = None, first_line(error)
+        if experiment is None:
             origin = "" if self.parent_run_id else ", which MLFLOW_RUN_ID names,"
             advice = "" if self.parent_run_id else ": unset MLFLOW_RUN_ID, or correct tracking.uri"
             raise InputError(
                 f"the parent run {parent}{origin} is not in the MLflow store "
-                f"{readable(store.uri)} ({first_line(error)}){advice}"
-            ) from None
+                f"{readable(store.uri)} ({reason}){advice}"
+            )
         self.parent_run_id = parent
         return Store(store.uri, store.client, experiment.experiment_id, experiment.name)
 
@@ -317,12 +329,10 @@ class MlflowCallback(Callback):
                 self.store.experiment_id,
                 start_time=moment,
                 tags=self._run_tags(start),
-                run_name=self._given_name,
+                run_name=self._given_name or _made_up_name(start),
             )
             self._run_id, self._run_name = run.info.run_id, run.info.run_name
             self._is_open = True
-            if self._given_name is None:
-                self._name_the_batch(start)
             self._log_configuration(start)
             self._log_dataset(start)
         except Exception as error:
@@ -358,14 +368,6 @@ class MlflowCallback(Callback):
         """The run's name once training has started, before that the one that was given."""
         self._wait_for_run()
         return self._run_name
-
-    def _name_the_batch(self, start: TrainingStart | _Described) -> None:
-        """Let a name that MLflow made up tell that several windows share a step."""
-        windows = start.settings.get("batch_windows")
-        if windows is not None and windows != 1:
-            assert self.store is not None
-            self._run_name = f"{self._run_name}-batch-{windows}"
-            self.store.client.update_run(self._run_id, name=self._run_name)
 
     def step(self, report: Report) -> None:
         """Take the metrics; they are sent every few seconds, in the background."""
@@ -479,11 +481,11 @@ class MlflowCallback(Callback):
         client = self._client
         if folder is not None:
             directory = Path(folder).absolute()
-            self.output_folder = directory
             self._has_outputs = True
-            self._try(
-                "the output folder", client.set_tag, run_id, OUTPUT_FOLDER_TAG, str(directory)
-            )
+            if directory != self.output_folder:  # which the run was made with
+                self.output_folder = directory
+                place = str(directory)
+                self._try("the output folder", client.set_tag, run_id, OUTPUT_FOLDER_TAG, place)
             for file in self._model_files(directory):
                 self._try(file.name, client.log_artifact, run_id, str(file), MODEL_FOLDER)
         with tempfile.TemporaryDirectory(prefix="nw2v-") as temporary:
@@ -538,12 +540,12 @@ class MlflowCallback(Callback):
                 leaves[key] = without_password(value)
         facts = {key: start.facts[key] for key in _PARAMETER_FACTS if key in start.facts}
         log_parameters(self._client, self._run_id, leaves | facts)
-        self._client.log_dict(self._run_id, _nested(leaves), "config.yaml")
+        text = yaml.safe_dump(nested(leaves), allow_unicode=True, sort_keys=False)
+        self._client.log_text(self._run_id, text, "config.yaml")
 
     def _log_dataset(self, start: TrainingStart | _Described) -> None:
         """Log the corpus as MLflow's MetaDataset does: described, not copied."""
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
+        kinds = entities(self._client)
         name = _name(start.facts.get("corpus")) or "corpus"
         path = (self.configuration or {}).get("corpus.path")
         source: dict[str, Any]
@@ -552,15 +554,15 @@ class MlflowCallback(Callback):
         else:
             kind, source = "code", {"tags": {"nw2v.corpus": name}}
         facts = {key: start.facts[key] for key in _DATASET_FACTS if key in start.facts}
-        dataset = Dataset(
+        dataset = kinds.Dataset(
             name=name[:DATASET_NAME_CHARACTERS],
             digest=_name(start.facts.get("corpus_fingerprint"))[:DIGEST_CHARACTERS] or "unknown",
             source_type=kind,
             source=json.dumps(source),
             profile=json.dumps(facts),
         )
-        tags = [InputTag("mlflow.data.context", "training")]
-        self._client.log_inputs(self._run_id, [DatasetInput(dataset, tags)])
+        tags = [kinds.InputTag("mlflow.data.context", "training")]
+        self._client.log_inputs(self._run_id, [kinds.DatasetInput(dataset, tags)])
 
     def _model_files(self, folder: Path) -> list[Path]:
         if not folder.is_dir():
@@ -584,8 +586,7 @@ class MlflowCallback(Callback):
 
     def _flush(self) -> str | None:
         """Send all that wait; what fails goes on waiting, and the reason is returned."""
-        from mlflow.entities import Metric
-
+        metric = entities(self._client).Metric
         with self._sending_lock:
             while True:
                 with self._waiting_lock:
@@ -595,7 +596,7 @@ class MlflowCallback(Callback):
                     return None
                 try:
                     self._check_store()
-                    self._client.log_batch(self._run_id, metrics=[Metric(*item) for item in batch])
+                    self._client.log_batch(self._run_id, metrics=[metric(*item) for item in batch])
                 except Exception as error:
                     with self._waiting_lock:
                         self._waiting[:0] = batch
@@ -662,7 +663,6 @@ class MlflowCallback(Callback):
 
 _PARAMETER_FACTS = ("vocabulary_size", "corpus_tokens", "heldout_tokens")
 _DATASET_FACTS = ("corpus_tokens", "heldout_tokens", "vocabulary_size")
-_YAML_TYPES = (str, bool, int, float, list, type(None))
 
 
 @contextmanager
@@ -680,81 +680,26 @@ def _short_turns() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-def log_parameters(client: Any, run_id: Any, values: Mapping[str, Any]) -> None:
-    """Log a run's parameters, as many at a time as MLflow takes."""
-    from mlflow.entities import Param
-
-    parameters = [
-        Param(legal_key(key), str(value)[:PARAMETER_CHARACTERS]) for key, value in values.items()
-    ]
-    for first in range(0, len(parameters), PARAMETERS_A_BATCH):
-        client.log_batch(run_id, params=parameters[first : first + PARAMETERS_A_BATCH])
-
-
-def failure_reason(error: BaseException) -> str:
-    """Say why a run failed, as its tag `FAILURE_TAG` does."""
-    return f"{type(error).__name__}: {error}".strip().removesuffix(":")[:TAG_CHARACTERS]
-
-
-def final_status(error: BaseException | None) -> str:
-    """Tell the status of a run that an error ended, or none."""
-    if error is None:
-        return "FINISHED"
-    return "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
-
-
-def flatten(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the leaves of a nested mapping by their dotted keys."""
-    leaves: dict[str, Any] = {}
-    for key, value in mapping.items():
-        if isinstance(value, Mapping) and value:
-            leaves |= flatten(value, f"{prefix}{key}.")
-        else:
-            leaves[f"{prefix}{key}"] = value
-    return leaves
-
-
-def legal_key(name: str) -> str:
-    """Return the name with all that MLflow refuses in names replaced by an underscore."""
-    parts = [re.sub(r"[^\w.\- :]", "_", part) for part in name.split("/")]
-    kept = [part for part in parts if part.strip(".")]
-    return "/".join(kept)[:KEY_CHARACTERS] or "_"
-
-
 def _name(value: Any) -> str:
     """Return a setting that may be a name or an object with a name as its name."""
     return "" if value is None else str(getattr(value, "name", value))
 
 
-def _nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the leaves as a tree, undoing `flatten`, with values that YAML can hold."""
-    tree: dict[str, Any] = {}
-    for key, value in leaves.items():
-        *path, last = key.split(".")
-        node = tree
-        for part in path:
-            node = node.setdefault(part, {})
-        node[last] = value if isinstance(value, _YAML_TYPES) else str(value)
-    return tree
+def _made_up_name(start: TrainingStart) -> str:
+    """Return a name for a run that was given none; it tells that several windows share a step."""
+    windows = start.settings.get("batch_windows")
+    return made_up_name() + ("" if windows in (None, 1) else f"-batch-{windows}")
+
+
+def _experiment_of(client: Any, run_id: str) -> str | None:
+    """Return the id of a run's experiment; what there is not is None or an error of MLflow's."""
+    if isinstance(client, SqliteClient):
+        return client.experiment_of_run(run_id)
+    identifier: str = client.get_run(run_id).info.experiment_id
+    return identifier
 
 
 def _active_run() -> Any:
     """Return the run that the calling program has active in this thread, None if there is none."""
     mlflow = sys.modules.get("mlflow")
     return None if mlflow is None else getattr(mlflow, "active_run", lambda: None)()
-
-
-def _end_vanished_runs(store: Store) -> None:
-    """Mark the experiment's runs KILLED whose process on this machine is gone."""
-    try:
-        running = store.client.search_runs(
-            [store.experiment_id],
-            f"attributes.status = 'RUNNING' AND tags.`{HOST_TAG}` = '{host()}'",
-        )
-        for run in running:
-            if has_vanished(run.data.tags):
-                store.client.set_tag(run.info.run_id, FAILURE_TAG, "the process vanished")
-                with quiet_mlflow():
-                    store.client.set_terminated(run.info.run_id, "KILLED")
-    except Exception as error:  # Tidying up after others is no reason not to train.
-        _log.warning("cannot look for runs that were killed (%s)", first_line(error))

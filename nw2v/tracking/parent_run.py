@@ -12,7 +12,10 @@ from types import TracebackType
 from typing import Any
 
 from nw2v.errors import InputError
-from nw2v.tracking.mlflow_callback import (
+from nw2v.tracking.processes import process_tags
+from nw2v.tracking.provenance import source_tags
+from nw2v.tracking.run_names import made_up_name
+from nw2v.tracking.run_values import (
     FAILURE_TAG,
     OUTPUT_FOLDER_TAG,
     TAG_CHARACTERS,
@@ -22,8 +25,6 @@ from nw2v.tracking.mlflow_callback import (
     legal_key,
     log_parameters,
 )
-from nw2v.tracking.processes import process_tags
-from nw2v.tracking.provenance import source_tags
 from nw2v.tracking.store import (
     check_store,
     first_line,
@@ -105,7 +106,7 @@ class ParentRun:
                 self.store.experiment_id,
                 start_time=int(time.time() * 1000),
                 tags=tags,
-                run_name=self._run_name,
+                run_name=self._run_name or made_up_name(),
             )
         self.run_id, self.run_name = run.info.run_id, run.info.run_name
         try:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from nw2v.errors import InputError
-from nw2v.tracking.mlflow_callback import MODEL_FOLDER, OUTPUT_FOLDER_TAG
+from nw2v.tracking.run_values import MODEL_FOLDER, OUTPUT_FOLDER_TAG
 from nw2v.tracking.store import (
     artifact_folder,
     first_line,

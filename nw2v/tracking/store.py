@@ -22,6 +22,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from nw2v.errors import InputError
 from nw2v.files import try_to_lock
+from nw2v.tracking.sqlite_client import SqliteClient, is_known, is_local
 
 DEFAULT_FILE = "mlflow.db"
 DEFAULT_EXPERIMENT = "nw2v"
@@ -47,8 +48,9 @@ class Store:
     ----------
     uri : str
         Absolute address of the store.
-    client : mlflow.MlflowClient
+    client : mlflow.MlflowClient or SqliteClient
         Talks to this store alone; the calling program's own MLflow settings are left as they are.
+        A SqliteClient does what an MlflowClient does, and imports MLflow only if it must.
     experiment_id, experiment : str
         The experiment, by id and by name.
     """
@@ -305,7 +307,7 @@ def open_store(
     InputError
         If the store cannot be opened, or the experiment does not exist or was deleted.
     """
-    client = open_client(uri)
+    client = _light_client(uri) or open_client(uri)
     with _one_line_errors(uri):
         if experiment_id is not None:
             found = _experiment_by_id(client, experiment_id, uri)
@@ -313,6 +315,8 @@ def open_store(
             found = _experiment_by_name(
                 client, experiment or DEFAULT_EXPERIMENT, artifact_folder(uri, directory)
             )
+        if isinstance(client, SqliteClient) and not is_local(found.artifact_location):
+            client = open_client(uri)
         if found.lifecycle_stage == "deleted":
             raise InputError(
                 f"the MLflow experiment {found.name!r} in {readable(uri)} was deleted: give "
@@ -320,6 +324,16 @@ def open_store(
                 f"'mlflow experiments restore --experiment-id {found.experiment_id}'"
             )
     return Store(uri, client, found.experiment_id, found.name)
+
+
+def _light_client(uri: str) -> SqliteClient | None:
+    """Return a client that needs no MLflow, if the store is an SQLite file that it knows."""
+    file = sqlite_file(uri)
+    if file is None or not file.is_file():
+        return None
+    # Whoever creates the store just now is waited for.
+    with _exclusive(file):
+        return SqliteClient(uri, file) if is_known(uri, file) else None
 
 
 def _absolute(uri: str, origin: str, directory: Path) -> str:
@@ -417,16 +431,14 @@ def _create(uri: str, file: Path) -> None:
 
 
 def _experiment_by_name(client: Any, name: str, artifacts: Path | None) -> Any:
-    from mlflow.exceptions import MlflowException
-
     if found := client.get_experiment_by_name(name):
         return found
     try:
         location = None if artifacts is None else artifacts.as_uri()
         return client.get_experiment(client.create_experiment(name, artifact_location=location))
-    except MlflowException as error:
+    except Exception as error:
         # Another process was faster.
-        if error.error_code == "RESOURCE_ALREADY_EXISTS" and (
+        if error_code(error) == "RESOURCE_ALREADY_EXISTS" and (
             found := client.get_experiment_by_name(name)
         ):
             return found
@@ -434,12 +446,10 @@ def _experiment_by_name(client: Any, name: str, artifacts: Path | None) -> Any:
 
 
 def _experiment_by_id(client: Any, identifier: str, uri: str) -> Any:
-    from mlflow.exceptions import MlflowException
-
     try:
         return client.get_experiment(identifier)
-    except MlflowException as error:
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+    except Exception as error:
+        if error_code(error) not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
     raise InputError(
         f"there is no MLflow experiment with the id {identifier!r} in {readable(uri)}: correct "
@@ -464,6 +474,11 @@ def _one_line_errors(uri: str) -> Iterator[None]:
         raise InputError(
             f"cannot use the MLflow store {readable(uri)} ({message}): {advice}"
         ) from error
+
+
+def error_code(error: BaseException) -> str | None:
+    """Return the code by which MLflow tells what went wrong, None for other errors."""
+    return getattr(error, "error_code", None)
 
 
 def first_line(error: BaseException) -> str:

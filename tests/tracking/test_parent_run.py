@@ -136,10 +136,10 @@ def test_the_status_is_how_the_block_was_left(error, status, reason, new_parent)
 def test_a_run_of_a_process_that_vanished_is_ended_by_the_next_training(
     new_parent, new_callback, monkeypatch
 ):
-    from nw2v.tracking import mlflow_callback
+    from nw2v.tracking import vanished_runs
 
     parent = new_parent().__enter__()
-    monkeypatch.setattr(mlflow_callback, "has_vanished", lambda tags: True)
+    monkeypatch.setattr(vanished_runs, "has_vanished", lambda tags: True)
     child = new_callback(vectors="none")
     child.started(training_start())
     child.finished(Report(1000, 1, {}))
