@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -86,6 +87,12 @@ class Model:
         import pandas as pd
 
         return pd.DataFrame([dict(record) for record in self._records])
+
+    @property
+    def history_columns(self) -> dict[str, list[float]]:
+        """What `history` holds as plain lists, without pandas; NaN where nothing was measured."""
+        names = dict.fromkeys(name for record in self._records for name in record)
+        return {name: [record.get(name, math.nan) for record in self._records] for name in names}
 
     @cached_property
     def vectors(self) -> WordVectors:

@@ -337,7 +337,7 @@ def pictures(model: Model, vectors: str) -> dict[str, Figure]:
     chosen = model.word_vectors(vectors)
     try:
         return {
-            "loss_curve": loss_curve(model.history),
+            "loss_curve": loss_curve(model.history_columns),
             "word_map": word_map(chosen.words, chosen.vectors, chosen.counts),
         }
     except Exception as error:  # hours of training must not fail for want of a font

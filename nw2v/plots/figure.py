@@ -19,14 +19,17 @@ INK = "#1F2937"
 DOTS_PER_INCH = 150
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches that needs no window system and no pyplot."""
+def new_figure(width: float, height: float, *, has_layout: bool = True) -> Figure:
+    """Return an empty figure of a size in inches that needs no window system and no pyplot.
+
+    With `has_layout`, what labels need around the axes is found out when the figure is drawn,
+    which takes longer than drawing; without, the caller gives the axes their place.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(
-        figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white"
-    )
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, facecolor="white")
+    figure.set_layout_engine("constrained" if has_layout else "none")
     FigureCanvasAgg(figure)
     return figure
 

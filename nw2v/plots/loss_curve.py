@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias, Union
+
+import numpy as np
 
 from nw2v.errors import InputError
 from nw2v.plots.figure import BLUE, GREY, INK, ORANGE, dress, new_figure, plain_text
@@ -12,19 +15,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+History: TypeAlias = Union["pd.DataFrame", Mapping[str, Sequence[float]]]
+
 _TRAIN = "train/loss"
 _VALID = "valid/loss"
 _ENTROPY = "valid/cross_entropy"
 _ERROR = "valid/cross_entropy_standard_error"
 _UNIGRAM = "valid/cross_entropy_unigram"
 
+# Inches around the panels, for their labels, and between two of them.
+_LEFT, _RIGHT, _BOTTOM, _TOP, _TITLE, _BETWEEN = 0.7, 0.1, 0.55, 0.35, 0.3, 0.8
 
-def loss_curve(history: pd.DataFrame, *, title: str = "") -> Figure:
+
+def loss_curve(history: History, *, title: str = "") -> Figure:
     """Draw the loss by tokens processed, and beside it the held-out cross-entropy.
 
     Parameters
     ----------
-    history : DataFrame
+    history : DataFrame, or mapping of str to columns of one length
         A column `step` (tokens processed) and any of `train/loss`, `valid/loss`,
         `valid/cross_entropy` with its `_standard_error` and `_unigram`; empty cells where a
         metric was not measured.
@@ -40,14 +48,20 @@ def loss_curve(history: pd.DataFrame, *, title: str = "") -> Figure:
     InputError
         If there is no column `step`.
     """
-    if "step" not in history.columns:
-        raise InputError(
-            f"the history has no column 'step', only {', '.join(map(str, history.columns))}"
-        )
-    has_entropy = not _measured(history, _ENTROPY).empty
-    figure = new_figure(10.0 if has_entropy else 6.0, 3.9)
+    if "step" not in history:
+        raise InputError(f"the history has no column 'step', only {', '.join(map(str, history))}")
+    has_entropy = bool(len(_measured(history, _ENTROPY)[0]))
+    width, height = 10.0 if has_entropy else 6.0, 3.9
+    figure = new_figure(width, height, has_layout=False)
+    figure.subplots_adjust(
+        left=_LEFT / width,
+        right=1 - _RIGHT / width,
+        bottom=_BOTTOM / height,
+        top=1 - (_TOP + (_TITLE if title else 0.0)) / height,
+        wspace=_BETWEEN / ((width - _LEFT - _RIGHT - _BETWEEN) / 2),
+    )
     panels = figure.subplots(1, 2 if has_entropy else 1, squeeze=False)[0]
-    last_step = float(history["step"].max()) if len(history) else 0.0
+    last_step = max(map(float, history["step"]), default=0.0)
     divisor, unit = _unit(last_step)
     _draw_loss(panels[0], history, divisor)
     dress(panels[0], "Loss, its own units", f"tokens processed{unit}", "mean a pair")
@@ -63,18 +77,21 @@ def loss_curve(history: pd.DataFrame, *, title: str = "") -> Figure:
         for axes in panels:
             axes.set_xlim(-0.03 * last_step / divisor, 1.04 * last_step / divisor)
     if title:
-        figure.suptitle(title, fontsize=11, color=INK, x=0.01, ha="left", parse_math=False)
+        figure.suptitle(
+            title, fontsize=11, color=INK, x=0.01, y=0.985, va="top", ha="left", parse_math=False
+        )
     return figure
 
 
-def _measured(history: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return the rows in which a metric has a finite value, by step."""
-    import numpy as np
-
-    if column not in history.columns:
-        return history.iloc[:0]
-    finite = np.isfinite(history[column].to_numpy(dtype=float, na_value=np.nan))
-    return history[finite].sort_values("step", kind="stable")
+def _measured(history: History, column: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return steps and values, where a metric has a finite value, by step."""
+    if column not in history:
+        return np.empty(0), np.empty(0)
+    steps = np.asarray(history["step"], dtype=float)
+    values = np.asarray(history[column], dtype=float)
+    finite = np.flatnonzero(np.isfinite(values))
+    order = finite[np.argsort(steps[finite], kind="stable")]
+    return steps[order], values[order]
 
 
 def _unit(largest: float) -> tuple[float, str]:
@@ -84,13 +101,12 @@ def _unit(largest: float) -> tuple[float, str]:
     return 1.0, ""
 
 
-def _draw_loss(axes: Axes, history: pd.DataFrame, divisor: float) -> None:
-    import numpy as np
-
-    train, valid = _measured(history, _TRAIN), _measured(history, _VALID)
-    if len(train):
-        step, loss = train["step"].to_numpy() / divisor, train[_TRAIN].to_numpy(dtype=float)
-        width = 2 * (len(train) // 80) + 1  # odd, so that the mean stays where it belongs
+def _draw_loss(axes: Axes, history: History, divisor: float) -> None:
+    step, loss = _measured(history, _TRAIN)
+    valid_step, valid = _measured(history, _VALID)
+    if len(loss):
+        step = step / divisor
+        width = 2 * (len(loss) // 80) + 1  # odd, so that the mean stays where it belongs
         if width > 1:  # Many reports: the single ones pale, their mean on top.
             axes.plot(step, loss, color=BLUE, linewidth=0.8, alpha=0.3)
             kernel = np.ones(width)
@@ -99,7 +115,7 @@ def _draw_loss(axes: Axes, history: pd.DataFrame, divisor: float) -> None:
             )
             axes.plot(step, mean, color=BLUE, linewidth=1.8, label="training")
         else:
-            marker = "o" if len(train) < 12 else ""
+            marker = "o" if len(loss) < 12 else ""
             axes.plot(
                 step, loss, color=BLUE, linewidth=1.8, marker=marker, markersize=4, label="training"
             )
@@ -108,22 +124,22 @@ def _draw_loss(axes: Axes, history: pd.DataFrame, divisor: float) -> None:
         margin = 0.08 * (float(settled.max() - settled.min()) or 1.0)
         top = float(settled.max()) + margin
         if len(valid):
-            top = max(top, float(valid[_VALID].max()) + margin)
+            top = max(top, float(valid.max()) + margin)
         if loss.max() > top + 4 * margin:
             axes.set_ylim(top=top)
     if len(valid):
         axes.plot(
-            valid["step"] / divisor,
-            valid[_VALID],
+            valid_step / divisor,
+            valid,
             color=ORANGE,
             linewidth=1.5,
             marker="o",
             markersize=4,
             label="held out",
         )
-    if len(train) and len(valid):
+    if len(loss) and len(valid):
         axes.legend(frameon=False, fontsize=8, labelcolor=INK)
-    if not len(train) and not len(valid):
+    if not len(loss) and not len(valid):
         plain_text(
             axes,
             0.5,
@@ -135,36 +151,36 @@ def _draw_loss(axes: Axes, history: pd.DataFrame, divisor: float) -> None:
         )
 
 
-def _draw_entropy(axes: Axes, history: pd.DataFrame, divisor: float) -> None:
-    rows = _measured(history, _ENTROPY)
-    step = rows["step"] / divisor
-    errors = rows[_ERROR] if _ERROR in rows.columns and rows[_ERROR].notna().all() else None
+def _draw_entropy(axes: Axes, history: History, divisor: float) -> None:
+    step, entropy = _measured(history, _ENTROPY)
+    step = step / divisor
+    error_step, errors = _measured(history, _ERROR)
+    has_errors = np.array_equal(error_step / divisor, step)
     axes.errorbar(
         step,
-        rows[_ENTROPY],
-        yerr=errors,
+        entropy,
+        yerr=errors if has_errors else None,
         color=ORANGE,
         linewidth=1.8,
         marker="o",
         markersize=4,
         capsize=3,
         elinewidth=1,
-        label="this run" if errors is None else "this run, ± its standard error",
+        label="this run, ± its standard error" if has_errors else "this run",
     )
-    last = rows.iloc[-1]
-    above = float(last[_ENTROPY]) + (0.0 if errors is None else float(errors.iloc[-1]))
+    last = float(entropy[-1])
     axes.annotate(
-        f"{last[_ENTROPY]:.3f}",
-        (float(last["step"]) / divisor, above),
+        f"{last:.3f}",
+        (float(step[-1]), last + (float(errors[-1]) if has_errors else 0.0)),
         xytext=(0, 6),
         textcoords="offset points",
         ha="right",
         fontsize=8,
         color=ORANGE,
     )
-    unigram = _measured(history, _UNIGRAM)
+    _, unigram = _measured(history, _UNIGRAM)
     if len(unigram):
-        level = float(unigram[_UNIGRAM].iloc[-1])
+        level = float(unigram[-1])
         axes.axhline(
             level,
             color=GREY,

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from nw2v.errors import InputError
-from nw2v.plots.figure import BLUE, GREY, INK, PALE, dress, new_figure, plain_text
+from nw2v.plots.figure import BLUE, GREY, INK, PALE, dress, new_figure
+from nw2v.plots.words import write_words
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Asked in this order for the glyphs of the words; the first comes with Matplotlib.
-_FONTS = (
-    "DejaVu Sans",
-    "Noto Sans",
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "Arial Unicode MS",
-    "Hiragino Sans",
-    "Microsoft YaHei",
-    "Malgun Gothic",
-    "Noto Sans Arabic",
-    "Noto Sans Devanagari",
-)
+# Inches around the axes, which hold the title and two labels.
+_LEFT, _RIGHT, _BOTTOM, _TOP = 0.35, 0.1, 0.35, 0.4
 
 
 def project(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +39,9 @@ def project(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     norms = np.linalg.norm(directions, axis=1, keepdims=True)
     directions = np.divide(directions, norms, out=np.zeros_like(directions), where=norms > 0)
     directions -= directions.mean(axis=0)
-    _, singular, components = np.linalg.svd(directions, full_matrices=False)
+    # Threads of BLAS would spend more time on waiting for each other than on so few numbers.
+    with threadpool_limits(limits=1, user_api="blas"):
+        _, singular, components = np.linalg.svd(directions, full_matrices=False)
     components, kept = components[:2], singular[:2]
     largest = np.argmax(np.abs(components), axis=1)
     components = components * np.sign(components[np.arange(len(components)), largest])[:, None]
@@ -115,8 +107,15 @@ def word_map(
     shown = [words[i] for i in order]
     frequencies = 1.0 / np.arange(1, len(order) + 1) if counts is None else counts[order]
 
-    figure = new_figure(9.0, 7.4)
-    axes = figure.subplots()
+    width, height = 9.0, 7.4
+    # Words are placed by the pixel, so the place of the axes must be known before it is drawn.
+    figure = new_figure(width, height, has_layout=False)
+    axes = figure.add_axes(
+        (
+            *(_LEFT / width, _BOTTOM / height),
+            *(1 - (_LEFT + _RIGHT) / width, 1 - (_BOTTOM + _TOP) / height),
+        )
+    )
     weight = _between_0_and_1(np.log(np.maximum(frequencies, 1e-12)))
     axes.scatter(
         points[:, 0],
@@ -140,90 +139,12 @@ def word_map(
     axes.axhline(0, color=PALE, linewidth=0.8, zorder=0)
     axes.axvline(0, color=PALE, linewidth=0.8, zorder=0)
     axes.margins(0.06)
-    _label(figure, axes, shown, points, weight)
+    axes.autoscale_view()
+    colors = [INK if strength > 0.35 else GREY for strength in weight]
+    write_words(axes, shown, points, 6.0 + 4.0 * weight, colors)
     return figure
 
 
 def _between_0_and_1(values: np.ndarray) -> np.ndarray:
     low, high = float(values.min()), float(values.max())
     return np.ones_like(values) if high <= low else (values - low) / (high - low)
-
-
-def _label(
-    figure: Figure, axes: Axes, words: Sequence[str], points: np.ndarray, weight: np.ndarray
-) -> None:
-    """Write the words beside their dots, leaving out those that would cover another one."""
-    # Where the axes lie is known only once the layout has been made.
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    family, glyphs = _choose_font(words)
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    bounds = axes.get_window_extent(renderer)
-    pixels = axes.transData.transform(points)
-    to_data = axes.transData.inverted()
-    gap = 0.03 * figure.dpi
-    taken = np.empty((0, 4))  # left, bottom, right, top of the words that are written
-    for word, place, strength in zip(words, pixels, weight, strict=True):
-        if not all(ord(character) in glyphs for character in word) or len(word) > 30:
-            continue
-        size = 6.0 + 4.0 * float(strength)
-        text = plain_text(
-            axes, 0, 0, word, fontsize=size, family=family, color=INK if strength > 0.35 else GREY
-        )
-        box = text.get_window_extent(renderer)
-        for corner in _places_around(place, box.width, box.height, gap):
-            left, bottom = corner
-            right, top = left + box.width, bottom + box.height
-            inside = (
-                left >= bounds.x0
-                and right <= bounds.x1
-                and bottom >= bounds.y0
-                and top <= bounds.y1
-            )
-            is_free = not np.any(
-                (taken[:, 0] < right)
-                & (taken[:, 2] > left)
-                & (taken[:, 1] < top)
-                & (taken[:, 3] > bottom)
-            )
-            if inside and is_free:
-                taken = np.vstack([taken, (left - 1, bottom - 1, right + 1, top + 1)])
-                # The extent of a text with descenders starts below its anchor.
-                shift = np.array([left - box.x0, bottom - box.y0])
-                anchor = axes.transData.transform(text.get_position())
-                text.set_position(tuple(to_data.transform(anchor + shift)))
-                break
-        else:
-            text.remove()
-
-
-def _places_around(
-    place: np.ndarray, width: float, height: float, gap: float
-) -> list[tuple[float, float]]:
-    """Return lower left corners for a text at a dot: above, below, right, left."""
-    x, y = float(place[0]), float(place[1])
-    return [
-        (x - width / 2, y + gap),
-        (x - width / 2, y - gap - height),
-        (x + gap, y - height / 2),
-        (x - gap - width, y - height / 2),
-    ]
-
-
-def _choose_font(words: Sequence[str]) -> tuple[str, Any]:
-    """Return the font that can write most of the words, and the characters that it has."""
-    from matplotlib import font_manager
-
-    installed = {entry.name: entry.fname for entry in font_manager.fontManager.ttflist}
-    best: tuple[str, Any] = (_FONTS[0], {})
-    most = -1
-    for name in _FONTS:
-        if name not in installed:
-            continue
-        glyphs = font_manager.get_font(installed[name]).get_charmap()
-        writable = sum(all(ord(c) in glyphs for c in word) for word in words)
-        if writable > most:
-            best, most = (name, glyphs), writable
-        if writable >= 0.9 * len(words):
-            break
-    return best

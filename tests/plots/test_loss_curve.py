@@ -44,6 +44,14 @@ def test_loss_and_cross_entropy_are_beside_each_other(tmp_path):
     assert (tmp_path / "curve.png").stat().st_size > 10_000
 
 
+def test_plain_columns_make_the_same_picture():
+    frame = history()
+    columns = {str(name): frame[name].tolist() for name in frame}
+    for here, there in zip(loss_curve(columns).axes, loss_curve(frame).axes, strict=True):
+        for one, other in zip(here.get_lines(), there.get_lines(), strict=True):
+            np.testing.assert_array_equal(one.get_xydata(), other.get_xydata())
+
+
 def test_the_training_loss_is_drawn_as_it_was_reported():
     short = history(20)
     line = loss_curve(short).axes[0].get_lines()[0]

@@ -1,4 +1,6 @@
 import itertools
+import math
+import sys
 
 import numpy as np
 import pytest
@@ -6,14 +8,25 @@ import pytest
 from nw2v.errors import InputError
 from nw2v.plots import word_map
 from nw2v.plots.word_map import project
+from nw2v.plots.words import WrittenWord, write_words
 
 
 def vectors(count: int, dim: int = 20, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(count, dim)).astype(np.float32)
 
 
-def written(figure) -> list[str]:
-    return [text.get_text() for text in figure.axes[0].texts]
+@pytest.fixture
+def written(monkeypatch) -> list[WrittenWord]:
+    """What the pictures of a test have written."""
+    found: list[WrittenWord] = []
+
+    def watched(*arguments):
+        found[:] = write_words(*arguments)
+        return found
+
+    # The package's name for the function hides the module.
+    monkeypatch.setattr(sys.modules["nw2v.plots.word_map"], "write_words", watched)
+    return found
 
 
 def test_project_is_the_eigenvectors_of_the_covariance():
@@ -42,18 +55,32 @@ def test_project_of_few_words_or_dimensions(shape):
     assert np.isfinite(share).all()
 
 
-def test_only_the_most_frequent_words_are_shown():
+def test_only_the_most_frequent_words_are_shown(written):
     counts = np.arange(100)
     figure = word_map([f"w{i}" for i in range(100)], vectors(100), counts, top=10)
-    assert set(written(figure)) <= {f"w{i}" for i in range(90, 100)}
-    assert "w99" in written(figure)
-    assert np.shape(figure.axes[0].collections[0].get_offsets()) == (10, 2)
+    words = {entry.word for entry in written}
+    assert words <= {f"w{i}" for i in range(90, 100)}
+    assert "w99" in words
+    dots, shapes = figure.axes[0].collections
+    assert np.shape(dots.get_offsets()) == (10, 2)
+    assert len(shapes.get_paths()) == len(words)
 
 
-def test_written_words_do_not_cover_each_other(tmp_path):
+def ink(figure) -> np.ndarray:
+    """Which pixels the words change, from below."""
+    shapes = figure.axes[0].collections[1]
+    pictures = []
+    for is_visible in (True, False):
+        shapes.set_visible(is_visible)
+        figure.canvas.draw()
+        pictures.append(np.array(figure.canvas.buffer_rgba())[::-1])
+    shapes.set_visible(True)
+    return (pictures[0] != pictures[1]).any(axis=2)
+
+
+def test_written_words_do_not_cover_each_other(written):
     figure = word_map([f"word{i}" for i in range(250)], vectors(250))
-    figure.savefig(tmp_path / "map.png")
-    boxes = np.array([text.get_window_extent().extents for text in figure.axes[0].texts])
+    boxes = np.array([entry.box for entry in written])
     assert len(boxes) > 50
     for first, second in itertools.combinations(boxes, 2):
         low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
@@ -62,11 +89,36 @@ def test_written_words_do_not_cover_each_other(tmp_path):
     assert (boxes[:, 2:] <= figure.bbox.max).all()
 
 
-def test_words_that_matplotlib_cannot_write_or_would_read_as_formulas(tmp_path):
-    words = ["$x_1$", "\\frac{", "日本語", "\U00010330", "plain", "a" * 200]
-    figure = word_map(words, vectors(6))
+def test_words_are_drawn_where_they_are_said_to_be(written):
+    figure = word_map([f"word{i}" for i in range(60)], vectors(60))
+    changed = ink(figure)
+    assert changed.any()
+    for entry in written:
+        left, bottom, right, top = entry.box
+        inside = (
+            slice(math.floor(bottom) - 1, math.ceil(top) + 1),
+            slice(math.floor(left) - 1, math.ceil(right) + 1),
+        )
+        assert changed[inside].mean() > 0.1
+        changed[inside] = False
+    assert not changed.any()
+
+
+def test_words_grow_with_the_resolution():
+    figure = word_map([f"word{i}" for i in range(60)], vectors(60))
+    coarse = ink(figure)
+    figure.set_dpi(2 * figure.dpi)
+    height, width = coarse.shape
+    fine = ink(figure).reshape(height, 2, width, 2).any(axis=(1, 3))
+    assert (fine & coarse).sum() > 0.8 * (fine | coarse).sum()
+
+
+def test_words_that_cannot_be_written_or_would_be_read_as_formulas(tmp_path, written):
+    words = ["$x_1$", "\\frac{", "日本語", "\U00010330", "plain", " ", "a" * 200]
+    figure = word_map(words, vectors(7))
     figure.savefig(tmp_path / "map.png")  # a missing glyph would be a warning, here an error
-    assert {"$x_1$", "\\frac{", "plain"} <= set(written(figure))
+    assert {"$x_1$", "\\frac{", "plain"} <= {entry.word for entry in written}
+    assert {" ", "a" * 200}.isdisjoint(entry.word for entry in written)
 
 
 def test_equal_and_zero_vectors_still_make_a_picture(tmp_path):

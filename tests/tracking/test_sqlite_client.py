@@ -1,4 +1,4 @@
-"""What is written without MLflow is what MLflow's own client writes, in every row of every table."""
+"""What is written without MLflow is what its own client writes, in every row of every table."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_what_it_reads_is_what_mlflow_reads(pair, experiment):
 
 
 def test_what_cannot_be_written_leaves_nothing(pair, tmp_path):
-    ours, theirs, experiment_id = pair
+    ours, _, experiment_id = pair
     run_id = ours.create_run(experiment_id, run_name="a").info.run_id
     before = rows(tmp_path / "ours.db")
     metric, param = sqlite_client.Metric("loss", 1.0, 1, 1), sqlite_client.Param("a", "1")
