@@ -73,8 +73,9 @@ def loss_curve(history: History, *, title: str = "") -> Figure:
             f"tokens processed{unit}",
             "nats a pair",
         )
-    if last_step > 0:
-        for axes in panels:
+    for axes in panels:
+        axes.locator_params(nbins=6)  # each costs milliseconds
+        if last_step > 0:
             axes.set_xlim(-0.03 * last_step / divisor, 1.04 * last_step / divisor)
     if title:
         figure.suptitle(
@@ -138,7 +139,8 @@ def _draw_loss(axes: Axes, history: History, divisor: float) -> None:
             label="held out",
         )
     if len(loss) and len(valid):
-        axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+        # Where a falling curve leaves room; looking for the best place takes long.
+        axes.legend(loc="upper right", frameon=False, fontsize=8, labelcolor=INK)
     if not len(loss) and not len(valid):
         plain_text(
             axes,
