@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,10 +158,11 @@ class _Multirun:
     ) -> None:
         """Do what is left to do."""
         self._wait_for_orphans()
-        if self.settings["tracking.name"] != "none":
-            threading.Thread(target=_import_mlflow, daemon=True).start()
+        parent_run = self._parent()
+        if parent_run is not None:
+            parent_run.start_opening()
         fingerprints = self._read_texts(open_corpus)
-        with self._parent() as parent:
+        with parent_run or nullcontext() as parent:
             left = self._left(fingerprints, parent)
             record = self._record(parent)
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -214,19 +214,17 @@ class _Multirun:
             _say(f"note: {hint}")
         return found
 
-    @contextmanager
-    def _parent(self) -> Iterator[ParentRun | None]:
+    def _parent(self) -> ParentRun | None:
+        """Return the run of the sweep itself, not yet begun; None without tracking."""
         settings = self.settings
         if settings["tracking.name"] == "none":
-            with nullcontext():
-                yield None
-            return
+            return None
         from nw2v.tracking.parent_run import ParentRun
 
         path, name = settings["corpus.path"], settings["corpus.name"]
         corpus = Path(path).name.partition(".")[0] if path and name == "file" else name
         earlier = None if self.earlier is None else self.earlier.record.parent_run
-        with ParentRun(
+        return ParentRun(
             uri=settings["tracking.uri"],
             experiment=settings["tracking.experiment"],
             run_name=settings["tracking.run_name"] or f"sweep-{corpus}",
@@ -234,8 +232,7 @@ class _Multirun:
             tags={"nw2v.kind": "sweep", "corpus": corpus},
             output_folder=self.folder,
             run_id=earlier,
-        ) as parent:
-            yield parent
+        )
 
     def _configuration(self) -> dict[str, Any]:
         """Return the parent's parameters: of a swept key, all its values."""
@@ -269,7 +266,7 @@ class _Multirun:
         if self.plan.jobs is None:
             return None
         records = {record.identity: record for record in self._records().values()}
-        tracked = {} if parent is None else parent.children(IDENTITY_TAG)
+        tracked = {} if parent is None or self.earlier is None else parent.children(IDENTITY_TAG)
         number = 1 + max((record.job for record in records.values()), default=-1)
         own_numbers = self._numbers_folders()
         left, redone = [], []
@@ -388,14 +385,6 @@ def _jobs(numbers: Sequence[int]) -> str:
 def _quoted(key: str, value: object) -> str:
     text = str(value).replace("\\", "\\\\").replace("'", "\\'")
     return f"{key}='{text}'"
-
-
-def _import_mlflow() -> None:
-    """Import MLflow, which takes seconds, while the texts are read."""
-    with suppress(Exception):  # told where it is used
-        from nw2v.tracking.store import import_mlflow
-
-        import_mlflow()
 
 
 def _say(text: str) -> None:

@@ -687,11 +687,11 @@ def _name(value: Any) -> str:
 
 def _draw(figure: Figure, path: Path) -> None:
     # Pillow's own level takes a third longer, and its files are no smaller.
-    options = {"pil_kwargs": {"compress_level": 3}} if path.suffix == ".png" else {}
+    options: dict[str, Any] = {"pil_kwargs": {"compress_level": 3}} if path.suffix == ".png" else {}
     figure.savefig(path, **options)
 
 
-def _made_up_name(start: TrainingStart) -> str:
+def _made_up_name(start: TrainingStart | _Described) -> str:
     """Return a name for a run that was given none; it tells that several windows share a step."""
     windows = start.settings.get("batch_windows")
     return made_up_name() + ("" if windows in (None, 1) else f"-batch-{windows}")

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,7 @@ from nw2v.tracking.run_values import (
     log_parameters,
 )
 from nw2v.tracking.store import (
+    Store,
     check_store,
     first_line,
     open_store,
@@ -85,11 +87,21 @@ class ParentRun:
         self._configuration, self._tags = flatten(configuration), dict(tags)
         self._folder = Path(output_folder).absolute()
         self._earlier_run = run_id
+        self._opening: Future[Store] | None = None
 
-    def __enter__(self) -> ParentRun:
+    def start_opening(self) -> None:
+        """Begin to open the store in the background; a new one takes seconds."""
+        executor = ThreadPoolExecutor(1)
+        self._opening = executor.submit(self._open)
+        executor.shutdown(wait=False)
+
+    def _open(self) -> Store:
         check_store(self.uri)
         name, identifier = resolve_experiment(self._experiment)
-        self.store = open_store(self.uri, name, identifier, Path.cwd())
+        return open_store(self.uri, name, identifier, Path.cwd())
+
+    def __enter__(self) -> ParentRun:
+        self.store = self._open() if self._opening is None else self._opening.result()
         self.experiment = self.store.experiment
         tags = {
             **source_tags(Path.cwd()),

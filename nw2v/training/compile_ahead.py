@@ -26,7 +26,6 @@ from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream import StreamTrainer
 
-
 # Nobody waits for them; Python would warn if they were forgotten while they run.
 _processes: list[subprocess.Popen[bytes]] = []
 
