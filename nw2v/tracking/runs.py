@@ -7,6 +7,8 @@ import json
 import math
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,24 +53,67 @@ def find_model_folder(run_id: str, uri: str | None = None) -> Path:
         If there is no such run, or its vectors are not to be had.
     """
     uri = resolve_uri(uri)
-    file = sqlite_file(uri)
-    if file is not None and not file.is_file():
-        raise InputError(
-            f"no MLflow run {run_id}: there is no store {file}; go to the folder in which you "
-            "trained, or name the store in MLFLOW_TRACKING_URI"
-        )
-    client = open_client(uri)
-    from mlflow.exceptions import MlflowException
-
-    try:
-        run = client.get_run(run_id)
-        for place in _artifact_places(run, artifact_folder(uri)):
-            if (place / VECTORS_FILE).is_file():
-                return place
-        if not run.info.artifact_uri.startswith("file:"):
+    client, run = get_run(run_id, uri)
+    for place in _artifact_places(run, artifact_folder(uri)):
+        if (place / VECTORS_FILE).is_file():
+            return place
+    if not run.info.artifact_uri.startswith("file:"):
+        with _one_line_errors(run_id, uri):
             logged = {item.path for item in client.list_artifacts(run_id, MODEL_FOLDER)}
             if f"{MODEL_FOLDER}/{VECTORS_FILE}" in logged:
                 return _download(client, run_id)
+    written = run.data.tags.get(OUTPUT_FOLDER_TAG)
+    if written and still_holds(Path(written), run):
+        return Path(written)
+    wanted = run.data.params.get("tracking.vectors")
+    raise InputError(
+        f"MLflow run {run_id} has no vectors in {readable(uri)} (status {run.info.status}"
+        + (f", tracking.vectors={wanted}" if wanted else "")
+        + (f"), nor are they in its output folder {written}" if written else ")")
+    )
+
+
+def get_run(run_id: str, uri: str) -> tuple[Any, Any]:
+    """Return a client of the store and one of its runs.
+
+    Parameters
+    ----------
+    run_id : str
+    uri : str
+        The store's address as `nw2v.tracking.store.resolve_uri` gives it. No store is made.
+
+    Returns
+    -------
+    client : mlflow.MlflowClient
+    run : mlflow.entities.Run
+
+    Raises
+    ------
+    InputError
+        If there is no such store or no such run, or the store cannot be read.
+    """
+    check_is_there(uri, f"no MLflow run {run_id}")
+    client = open_client(uri)
+    with _one_line_errors(run_id, uri):
+        return client, client.get_run(run_id)
+
+
+def check_is_there(uri: str, consequence: str) -> None:
+    """Raise InputError if the store is an SQLite file that does not exist."""
+    file = sqlite_file(uri)
+    if file is not None and not file.is_file():
+        raise InputError(
+            f"{consequence}: there is no store {file}; go to the folder in which you "
+            "trained, or name the store in MLFLOW_TRACKING_URI"
+        )
+
+
+@contextmanager
+def _one_line_errors(run_id: str, uri: str) -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise InputError(
@@ -78,15 +123,6 @@ def find_model_folder(run_id: str, uri: str | None = None) -> Path:
         raise InputError(
             f"cannot read MLflow run {run_id} from {readable(uri)} ({first_line(error)})"
         ) from error
-    written = run.data.tags.get(OUTPUT_FOLDER_TAG)
-    if written and _still_holds(Path(written), run):
-        return Path(written)
-    wanted = run.data.params.get("tracking.vectors")
-    raise InputError(
-        f"MLflow run {run_id} has no vectors in {readable(uri)} (status {run.info.status}"
-        + (f", tracking.vectors={wanted}" if wanted else "")
-        + (f"), nor are they in its output folder {written}" if written else ")")
-    )
 
 
 def find_output_folder(run_id: str, uri: str | None = None) -> Path:
@@ -127,7 +163,7 @@ def _artifact_places(run: Any, artifacts: Path | None) -> list[Path]:
     return places
 
 
-def _still_holds(folder: Path, run: Any) -> bool:
+def still_holds(folder: Path, run: Any) -> bool:
     """Return whether an output folder still has this run's model, and no other run's.
 
     Its metrics tell: no two runs take the same number of seconds.

@@ -215,11 +215,15 @@ def import_mlflow() -> Any:
 
 
 @contextmanager
-def quiet_mlflow() -> Iterator[None]:
-    """Keep MLflow's own lines and progress bars off the terminal for the length of a call."""
+def quiet_mlflow(**variables: str) -> Iterator[None]:
+    """Keep MLflow's own lines and progress bars off the terminal for the length of a call.
+
+    Other variables of the environment that decide what MLflow does can be set for as long.
+    """
     quiet = {
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        **variables,
     }
     with _environment:
         before = {name: os.environ.get(name) for name in quiet}
