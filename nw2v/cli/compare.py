@@ -28,6 +28,7 @@ from nw2v.cli.settings import (
 )
 from nw2v.cli.train import check_sources, open_corpus
 from nw2v.files import write_atomically
+from nw2v.tracking.run_values import KIND_TAG
 from nw2v.training.settings import TRAINERS
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _parent(settings: Mapping[str, Any], folder: Path) -> Any:
         experiment=settings["tracking.experiment"],
         run_name=settings["tracking.run_name"] or f"compare-{corpus}",
         configuration=settings,
-        tags={"nw2v.kind": "comparison", "corpus": corpus},
+        tags={KIND_TAG: "comparison", "corpus": corpus},
         output_folder=folder,
     )
 

@@ -19,19 +19,18 @@ from nw2v.cli.configuration import CommandLine, check_output_folder, parse_comma
 from nw2v.cli.grid import planned
 from nw2v.cli.planning import Plan, PlannedJob, plan_jobs
 from nw2v.cli.settings import listed
-from nw2v.cli.sweep_job import IDENTITY_TAG
 from nw2v.errors import FailedJobsError, InputError
 from nw2v.sweeps.records import (
     FAILED,
     FINISHED,
     RUNNING,
-    SWEEP_FILE,
     JobRecord,
     SweepRecord,
     job_folders,
     swept_keys,
 )
 from nw2v.tracking.processes import has_vanished
+from nw2v.tracking.run_values import IDENTITY_TAG, KIND_TAG, SWEEP_FILE
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -110,8 +109,10 @@ class _Earlier:
             return None
         folder = Path(value).expanduser().absolute()
         if not folder.is_dir():
-            from nw2v.tracking.runs import find_output_folder
+            from nw2v.tracking.runs import find_output_folder, is_run_id
 
+            if not is_run_id(value):
+                raise InputError(f"{_RESUME}={value}: neither a folder nor an MLflow run id")
             folder = find_output_folder(value, _given_uri(line))
         if not (folder / SWEEP_FILE).is_file():
             raise InputError(
@@ -229,7 +230,7 @@ class _Multirun:
             experiment=settings["tracking.experiment"],
             run_name=settings["tracking.run_name"] or f"sweep-{corpus}",
             configuration=self._configuration(),
-            tags={"nw2v.kind": "sweep", "corpus": corpus},
+            tags={KIND_TAG: "sweep", "corpus": corpus},
             output_folder=self.folder,
             run_id=earlier,
         )

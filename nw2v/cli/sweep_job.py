@@ -16,15 +16,12 @@ from nw2v.sweeps.records import (
     FINISHED,
     KILLED,
     RUNNING,
-    SWEEP_FILE,
     JobRecord,
     SweepRecord,
     identity,
 )
 from nw2v.tracking.processes import process_tags
-
-JOB_TAG = "nw2v.job"
-IDENTITY_TAG = "nw2v.job_identity"
+from nw2v.tracking.run_values import IDENTITY_TAG, JOB_TAG, SWEEP_FILE
 
 
 class SweepJob:

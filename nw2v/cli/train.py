@@ -30,7 +30,7 @@ from nw2v.cli.suggestions import did_you_mean
 from nw2v.cli.summary import summary
 from nw2v.cli.sweep_job import SweepJob, timed
 from nw2v.errors import InputError
-from nw2v.sweeps.records import JOB_FILE
+from nw2v.tracking.run_values import JOB_FILE
 from nw2v.training.callbacks import Callback, TrainingStart
 
 if TYPE_CHECKING:

@@ -15,9 +15,8 @@ from typing import Any, TypeVar
 
 from nw2v.errors import InputError
 from nw2v.files import write_atomically
+from nw2v.tracking.run_values import JOB_FILE, SWEEP_FILE
 
-SWEEP_FILE = "sweep.json"
-JOB_FILE = "job.json"
 VERSION = 1
 LARGEST_FILE = 4_000_000  # bytes; a record is some thousands
 

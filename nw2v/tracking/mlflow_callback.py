@@ -30,6 +30,7 @@ from nw2v.tracking.run_values import (
     FAILURE_TAG,
     MODEL_FOLDER,
     OUTPUT_FOLDER_TAG,
+    PARENT_TAG,
     TAG_CHARACTERS,
     VECTORS_ENDING,
     entities,
@@ -521,7 +522,7 @@ class MlflowCallback(Callback):
             "corpus_fingerprint": _name(start.facts.get("corpus_fingerprint")),
         }
         if self.parent_run_id:
-            tags["mlflow.parentRunId"] = self.parent_run_id
+            tags[PARENT_TAG] = self.parent_run_id
         if self.output_folder is not None:
             tags[OUTPUT_FOLDER_TAG] = str(self.output_folder)
         tags |= self.tags

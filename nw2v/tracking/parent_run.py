@@ -19,6 +19,7 @@ from nw2v.tracking.run_names import made_up_name
 from nw2v.tracking.run_values import (
     FAILURE_TAG,
     OUTPUT_FOLDER_TAG,
+    PARENT_TAG,
     TAG_CHARACTERS,
     failure_reason,
     final_status,
@@ -162,7 +163,7 @@ class ParentRun:
             while True:
                 page = self.store.client.search_runs(
                     [self.store.experiment_id],
-                    f"tags.`mlflow.parentRunId` = '{self.run_id}'",
+                    f"tags.`{PARENT_TAG}` = '{self.run_id}'",
                     page_token=token,
                 )
                 for run in page:

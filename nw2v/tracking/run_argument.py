@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,20 +11,20 @@ from typing import Any, NamedTuple
 import yaml
 
 from nw2v.errors import InputError
-from nw2v.tracking.mlflow_callback import OUTPUT_FOLDER_TAG, legal_key
-from nw2v.tracking.runs import VECTORS_FILE, check_is_there, get_run, still_holds
+from nw2v.tracking.run_values import (
+    BEST_RUN_TAG,
+    JOB_FILE,
+    JOB_TAG,
+    KIND_TAG,
+    OUTPUT_FOLDER_TAG,
+    PARENT_TAG,
+    PRUNED_TAG,
+    SWEEP_FILE,
+    legal_key,
+)
+from nw2v.tracking.runs import VECTORS_FILE, check_is_there, get_run, is_run_id, still_holds
 from nw2v.tracking.store import first_line, open_client, readable, resolve_uri, sqlite_file
 from nw2v.vectors.path_kinds import is_folder
-
-KIND_TAG = "nw2v.kind"
-BEST_RUN_TAG = "nw2v.best_run"
-PRUNED_TAG = "nw2v.pruned"
-JOB_TAG = "nw2v.job"
-PARENT_TAG = "mlflow.parentRunId"
-SWEEP_FILE = "sweep.json"
-JOB_FILE = "job.json"
-
-_RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class FoundRun(NamedTuple):
@@ -68,7 +67,7 @@ def find_run(argument: str, uri: str | None = None) -> FoundRun:
     if is_folder(folder):
         uri = resolve_uri(uri if uri is not None else _recorded_store(folder), origin="--uri")
         run_id = _recorded_run(folder) or _run_that_wrote(folder.absolute(), uri)
-    elif _RUN_ID.fullmatch(argument):
+    elif is_run_id(argument):
         uri, run_id = resolve_uri(uri, origin="--uri"), argument
     else:
         raise InputError(
@@ -110,7 +109,7 @@ def _recorded_run(folder: Path) -> str | None:
         if not (folder / name).is_file():
             continue
         run_id = _read(folder / name).get(key)
-        if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
+        if not isinstance(run_id, str) or not is_run_id(run_id):
             raise InputError(
                 f"{folder / name}: {key} is {json.dumps(run_id)[:80]}, no MLflow run id: only "
                 "what was tracked (tracking=mlflow) can be registered"

@@ -18,6 +18,16 @@ MODEL_FOLDER = "model"
 VECTORS_ENDING = ".safetensors"
 OUTPUT_FOLDER_TAG = "nw2v.output_folder"
 FAILURE_TAG = "failure"
+PARENT_TAG = "mlflow.parentRunId"
+# Of sweeps and comparisons, and of their jobs.
+KIND_TAG = "nw2v.kind"
+SWEPT_TAG = "nw2v.swept"
+BEST_RUN_TAG = "nw2v.best_run"
+JOB_TAG = "nw2v.job"
+IDENTITY_TAG = "nw2v.job_identity"
+PRUNED_TAG = "nw2v.pruned"
+SWEEP_FILE = "sweep.json"
+JOB_FILE = "job.json"
 
 _YAML_TYPES = (str, bool, int, float, list, type(None))
 

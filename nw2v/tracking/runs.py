@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import math
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +30,14 @@ from nw2v.tracking.store import (
 VECTORS_FILE = "model.safetensors"
 METRICS_FILE = "metrics.json"
 _TELLING_METRICS = ("train/seconds", "train/loss")
+
+
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a text has the form of an MLflow run id."""
+    return _RUN_ID.fullmatch(text) is not None
 
 
 def find_model_folder(run_id: str, uri: str | None = None) -> Path:
@@ -133,19 +142,8 @@ def find_output_folder(run_id: str, uri: str | None = None) -> Path:
     InputError
         If there is no such run, or its folder is not on this machine.
     """
-    uri = resolve_uri(uri)
-    file = sqlite_file(uri)
-    if file is not None and not file.is_file():
-        raise InputError(f"{run_id}: neither a folder nor a run: there is no MLflow store {file}")
-    client = open_client(uri)
-    from mlflow.exceptions import MlflowException
-
-    try:
-        written = client.get_run(run_id).data.tags.get(OUTPUT_FOLDER_TAG)
-    except MlflowException as error:
-        raise InputError(
-            f"{run_id}: neither a folder nor a run in {readable(uri)} ({first_line(error)})"
-        ) from None
+    _, run = get_run(run_id, resolve_uri(uri))
+    written = run.data.tags.get(OUTPUT_FOLDER_TAG)
     if written is None or not Path(written).is_dir():
         raise InputError(f"MLflow run {run_id} wrote to {written}, which is not on this machine")
     return Path(written)

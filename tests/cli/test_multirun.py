@@ -132,7 +132,7 @@ def test_another_text_is_trained_on_again(text: Path, capsys: pytest.CaptureFixt
         (["sweep.metric=valid/cross_entropi"], "did you mean valid/cross_entropy?"),
         (["sweep.metric=nope"], "sweep.metric=nope: a job of this configuration has no"),
         (["evaluation.heldout_fraction=0"], "sweep.metric=valid/cross_entropy: a job"),
-        (["sweep.resume=nowhere"], "nowhere: neither a folder nor a run"),
+        (["sweep.resume=nowhere"], "nowhere: neither a folder nor an MLflow run id"),
         (["sweep.resume=."], "is not the folder of a sweep"),
         (["seed=range(5,5)"], "no values to sweep over"),
         (["seed=1,2", "model.wndow=2"], "no configuration key 'model.wndow'"),
