@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from nw2v.errors import InputError
+
+_POLL_SECONDS = 0.05
 
 
 @contextmanager
@@ -98,6 +102,77 @@ def try_to_lock(descriptor: int) -> bool:
     except OSError as error:
         return error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
     return True
+
+
+def take_lock(path: Path) -> int | None:
+    """Try to lock a file that is there only to be locked, and is made for it.
+
+    The lock is the operating system's: it ends with the process at the latest, and the file that a
+    killed process leaves behind locks nobody out.
+
+    Returns
+    -------
+    int or None
+        What `return_lock` wants; None while another process or thread holds the lock.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be made.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            if not try_to_lock(descriptor):
+                os.close(descriptor)
+                return None
+            # Whoever held it before may have removed the file: then others lock a new one.
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def return_lock(path: Path, descriptor: int) -> None:
+    """Let others have the lock that `take_lock` gave, and remove its file."""
+    try:
+        if os.name != "nt":  # Windows does not remove an open file, nor need it.
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def exclusive(path: Path, patience: float = math.inf) -> Iterator[None]:
+    """Hold a lock that one process or thread at a time can have, see `take_lock`.
+
+    Parameters
+    ----------
+    path : Path
+        The file that is locked.
+    patience : float
+        Seconds to wait for whoever has the lock.
+
+    Raises
+    ------
+    TimeoutError
+        When they are over.
+    OSError
+        If the file cannot be made.
+    """
+    deadline = time.monotonic() + patience
+    while (descriptor := take_lock(path)) is None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{path} has been locked for {patience:.0f} seconds")
+        time.sleep(_POLL_SECONDS)
+    try:
+        yield
+    finally:
+        return_lock(path, descriptor)
 
 
 def _umask() -> int:

@@ -11,8 +11,8 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ import numpy as np
 
 from nw2v.corpus.reading import TextFile
 from nw2v.errors import InputError
-from nw2v.files import directory_written_aside, write_atomically
+from nw2v.files import directory_written_aside, exclusive, write_atomically
 
 FORMAT = 1  # raise it when what a folder holds, or how a text is read, changes
 _MANIFEST = "manifest.json"
@@ -106,6 +106,59 @@ def open_arrays(folder: Path) -> Arrays | None:
         return Arrays(folder, arrays, dict(manifest["facts"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def open_or_make(folder: Path, make: Callable[[ArrayWriter], None]) -> Arrays:
+    """Open a sealed folder; where it is missing or damaged, make it.
+
+    Of several processes that want the same folder one makes it, and the others wait and open it.
+
+    Parameters
+    ----------
+    folder : Path
+        Its name says all that the content depends on.
+    make : callable
+        Writes the arrays and seals them.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written or read back.
+    """
+    stored = open_arrays(folder)
+    if stored is not None:
+        return stored
+    with one_at_a_time(folder):
+        stored = open_arrays(folder)  # Another process may have made it by now.
+        if stored is not None:
+            return stored
+        discard(folder)
+        for left in folder.parent.glob(f".{folder.name}.*/"):  # by processes that were killed
+            shutil.rmtree(left, ignore_errors=True)
+        with directory_written_aside(folder) as aside, ArrayWriter(aside) as writer:
+            make(writer)
+        stored = open_arrays(folder)
+    if stored is None:
+        raise InputError(f"the cache folder {folder} cannot be read back: remove it")
+    return stored
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Wait until no other process makes `path`, then let the others wait for this one.
+
+    They wait until the block or this process comes to an end, however it does.
+
+    Raises
+    ------
+    InputError
+        If nothing can be written beside it.
+    """
+    with ExitStack() as stack:
+        with _cache_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(exclusive(path.with_name(f".{path.name}.lock")))
+        yield
 
 
 def _mapped(path: Path, dtype: np.dtype[Any], size: int) -> np.ndarray:

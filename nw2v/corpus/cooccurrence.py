@@ -20,9 +20,9 @@ from nw2v.cores import available_cores
 from nw2v.corpus.cache import (
     Arrays,
     ArrayWriter,
-    discard,
     is_writable,
     open_arrays,
+    open_or_make,
     settings_key,
 )
 from nw2v.corpus.cooccurrence_rows import (
@@ -43,7 +43,6 @@ from nw2v.corpus.splitting import EncodedText
 from nw2v.corpus.subsampling import LIMITS, keep_limits
 from nw2v.corpus.whole_numbers import whole
 from nw2v.errors import InputError
-from nw2v.files import directory_written_aside
 
 Progress = Callable[[int, int], None]
 
@@ -135,8 +134,9 @@ def cooccurrences(
     progress : callable, optional
         Is called now and then with (tokens done, tokens in all).
     folder : Path, optional
-        The result is kept in it, memory-mapped, and found there again; nothing but counts of this
-        text may be in it. Default, and where it cannot be written: a temporary folder, removed
+        The result is kept in it, memory-mapped, and found there again, also by processes that want
+        it at the same time: one counts, the others wait. Nothing but counts of this text may be in
+        it. Default, and where it cannot be written: a temporary folder, removed
         with the result.
     cutoff : float
         Above 0. Pairs of tokens are left out that would weigh less if both were kept: so many
@@ -162,17 +162,14 @@ def cooccurrences(
         found = (arrays["offsets"], arrays["words"], arrays["counts"])
         return Cooccurrences(*found, window=window, subsample=subsample, shrink=shrink)
 
-    def write(place: Path) -> Cooccurrences:
-        law = PairLaw((keep_limits(counts, subsample) + 1.0) / LIMITS, window, shrink, cutoff)
-        counter = _Counter(text, law, threads, min(_BLOCK_BYTES, memory_limit or _BLOCK_BYTES))
-        _check_size(counter, place.parent, memory_limit)
-        discard(place)
-        with directory_written_aside(place) as aside, ArrayWriter(aside) as writer:
+    def kept_in(place: Path) -> Cooccurrences:
+        def count(writer: ArrayWriter) -> None:
+            law = PairLaw((keep_limits(counts, subsample) + 1.0) / LIMITS, window, shrink, cutoff)
+            counter = _Counter(text, law, threads, min(_BLOCK_BYTES, memory_limit or _BLOCK_BYTES))
+            _check_size(counter, place.parent, memory_limit)
             counter.write(writer, progress)
-        stored = open_arrays(place)
-        if stored is None:
-            raise InputError(f"the cache folder {place} cannot be read back: remove it")
-        return opened(stored)
+
+        return opened(open_or_make(place, count))
 
     key = settings_key("cooccurrences", window, subsample, shrink, cutoff)
     if folder is not None:
@@ -180,10 +177,10 @@ def cooccurrences(
         if stored is not None:
             return opened(stored)
         if is_writable(folder):
-            return write(folder / key)
+            return kept_in(folder / key)
     temporary = Path(tempfile.mkdtemp(prefix="nw2v-"))
     try:
-        written = write(temporary / key)
+        written = kept_in(temporary / key)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

@@ -19,9 +19,10 @@ from nw2v.corpus.cache import (
     ArrayWriter,
     DigestMemo,
     cache_folder,
-    discard,
     is_writable,
+    one_at_a_time,
     open_arrays,
+    open_or_make,
     publish,
     settings_key,
     staging_folder,
@@ -41,7 +42,6 @@ from nw2v.corpus.tokenizer import Tokenizer
 from nw2v.corpus.vocabulary import WordTypes
 from nw2v.corpus.whole_numbers import whole
 from nw2v.errors import InputError
-from nw2v.files import directory_written_aside
 
 Progress = Callable[[int, int], None]
 
@@ -139,7 +139,8 @@ class Corpus:
         """Read a text file, or all files of a folder, one sentence a line.
 
         The result is kept in the cache and found there again, in milliseconds, as long as the
-        files do not change. Any number of processes may do this at the same time.
+        files do not change. Any number of processes may do this at the same time: one of them
+        reads, and the others wait for it.
 
         Parameters
         ----------
@@ -347,15 +348,12 @@ class Corpus:
         stored = open_arrays(folder)
         if stored is not None:
             return read_split(stored)
-        if is_writable(folder.parent):
-            return self._write_split(folder, fraction, seed)
-        temporary = Path(tempfile.mkdtemp(prefix="nw2v-"))
-        weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
-        return self._write_split(temporary / key, fraction, seed)
+        if not is_writable(folder.parent):
+            temporary = Path(tempfile.mkdtemp(prefix="nw2v-"))
+            weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
+            folder = temporary / key
 
-    def _write_split(self, folder: Path, fraction: float, seed: int) -> Split:
-        discard(folder)
-        with directory_written_aside(folder) as aside, ArrayWriter(aside) as writer:
+        def write(writer: ArrayWriter) -> None:
             write_split(
                 writer,
                 RawText(self.tokens, self.offsets, self.counts, self.words),
@@ -364,10 +362,8 @@ class Corpus:
                 heldout_fraction=fraction,
                 split_seed=seed,
             )
-        stored = open_arrays(folder)
-        if stored is None:
-            raise InputError(f"the cache folder {folder} cannot be read back: remove it")
-        return read_split(stored)
+
+        return read_split(open_or_make(folder, write))
 
     def _hint(self, hint: str) -> None:
         if hint not in self.hints:
@@ -442,44 +438,54 @@ def _stored_text(
     encoding_errors: str,
     progress: Progress | None,
 ) -> Arrays:
-    """Find a text in the cache, or read it."""
+    """Find a text in the cache, or read it: one process does, of those that want it at once."""
     corpora = root / "corpora"
     memo = DigestMemo(root / "digests")
     size = sum(file.size for file in files)
+    settings = (tokenizer.settings(), max_sentence_length, encoding_errors)
 
     def folder(digest: str) -> Path:
-        key = settings_key(digest, tokenizer.settings(), max_sentence_length, encoding_errors)
         # The size goes first, so that texts that were never read are known by a glance.
-        return corpora / f"{size}-{key}"
+        return corpora / f"{size}-{settings_key(digest, *settings)}"
 
-    digest = memo.recall(files)
-    if digest is None and all(file.regular for file in files) and any(corpora.glob(f"{size}-*")):
-        digest = content_digest(files)
+    def find() -> Arrays | None:
+        digest = memo.recall(files)
+        if digest is None and any(corpora.glob(f"{size}-*")):
+            digest = content_digest(files)
+            memo.remember(files, digest)
+        return None if digest is None else open_arrays(folder(digest))
+
+    def read() -> Arrays:
+        content = ContentDigest()
+        with staging_folder(corpora) as staging, ArrayWriter(staging) as writer:
+            encoder = TextEncoder(writer, tokenizer, max_sentence_length)
+            blocks = read_ahead(read_blocks(files, encoding_errors=encoding_errors, digest=content))
+
+            def scan(block: Block) -> tuple[ScannedBlock, int]:
+                return encoder.scan(block.text), block.bytes_done
+
+            for scanned, bytes_done in in_parallel(scan, blocks, threads_for_text()):
+                encoder.add(scanned)
+                if progress is not None:
+                    progress(bytes_done, size)
+            facts = encoder.finish()
+            if not facts["tokens"]:
+                where = files[0].path if len(files) == 1 else files[0].path.parent
+                raise InputError(f"corpus.path: the corpus is empty: there is no word in {where}")
+            writer.seal(facts)
+            digest = content.hexdigest()
+            stored = publish(staging, folder(digest))
         memo.remember(files, digest)
-    if digest is not None and (stored := open_arrays(folder(digest))) is not None:
         return stored
 
-    content = ContentDigest()
-    with staging_folder(corpora) as staging, ArrayWriter(staging) as writer:
-        encoder = TextEncoder(writer, tokenizer, max_sentence_length)
-        blocks = read_ahead(read_blocks(files, encoding_errors=encoding_errors, digest=content))
-
-        def scan(block: Block) -> tuple[ScannedBlock, int]:
-            return encoder.scan(block.text), block.bytes_done
-
-        for scanned, bytes_done in in_parallel(scan, blocks, threads_for_text()):
-            encoder.add(scanned)
-            if progress is not None:
-                progress(bytes_done, size)
-        facts = encoder.finish()
-        if not facts["tokens"]:
-            where = files[0].path if len(files) == 1 else files[0].path.parent
-            raise InputError(f"corpus.path: the corpus is empty: there is no word in {where}")
-        writer.seal(facts)
-        digest = content.hexdigest()
-        stored = publish(staging, folder(digest))
-    memo.remember(files, digest)
-    return stored
+    if not all(file.regular for file in files):
+        return read()  # What a pipe gives, nobody else gets.
+    stored = find()
+    if stored is not None:
+        return stored
+    # What the content is, only reading it will tell: until then the text goes by its paths.
+    with one_at_a_time(corpora / settings_key([os.fspath(file.path) for file in files], *settings)):
+        return find() or read()
 
 
 def _sentence_batches(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from nw2v.corpus import docstrings, downloads, kjv
+from nw2v.corpus.cache import one_at_a_time
 from nw2v.errors import InputError
 from nw2v.files import write_atomically
 
@@ -132,7 +133,8 @@ def materialise(name: str, cache_dir: Path, progress: Progress | None = None) ->
         One of `corpus_names()`.
     cache_dir : Path
         nw2v's cache folder; made if need be. The text is `named/<name>-<key>/text.txt` in it,
-        complete or absent, so that jobs that run at the same time may share it.
+        complete or absent. Of jobs that want it at the same time one makes it, and the others
+        wait.
     progress : callable, optional
         Called with (done, total) while the text is made: files read, or bytes.
 
@@ -148,8 +150,20 @@ def materialise(name: str, cache_dir: Path, progress: Progress | None = None) ->
     path = folder / "text.txt"
     if path.is_file():
         return NamedText(name, path)
+    with one_at_a_time(folder):
+        if not path.is_file():  # Another process may have made it by now.
+            _write(corpus, name, path, cache_dir, progress)
+    return NamedText(name, path)
+
+
+def _write(
+    corpus: NamedCorpus, name: str, path: Path, cache_dir: Path, progress: Progress | None
+) -> None:
+    folder = path.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f".{path.name}.*"):  # by processes that were killed
+            left.unlink()
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
     try:
@@ -158,7 +172,6 @@ def materialise(name: str, cache_dir: Path, progress: Progress | None = None) ->
             if not file.tell():
                 raise InputError(f"corpus {name}: no text was found to make it of")
     except BaseException:
-        with contextlib.suppress(OSError):  # another job may have filled it in the meantime
+        with contextlib.suppress(OSError):  # something else may be in it
             folder.rmdir()
         raise
-    return NamedText(name, path)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import glob
 import hashlib
-import os
 import pickle
 import re
 import time
@@ -33,7 +32,7 @@ from numba.core.caching import FunctionCache
 from numba.core.event import trigger_event
 from numba.core.serialize import dumps
 
-from nw2v.files import try_to_lock
+from nw2v.files import return_lock, take_lock
 
 _DIGEST_BYTES = 16
 # What a process waits for another one that compiles the same: longer than any compilation takes.
@@ -234,11 +233,10 @@ class CodeFiles:
     def _claim_now(self, path: Path) -> bool | None:
         """Lock a file: whether that was done, None if another process has it."""
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = take_lock(path)
         except OSError:
             return False
-        if not try_to_lock(descriptor):
-            os.close(descriptor)
+        if descriptor is None:
             return None
         self._claims[path.name] = descriptor
         return True
@@ -248,10 +246,8 @@ class CodeFiles:
         path = self._lock_path(key)
         descriptor = self._claims.pop(path.name, None)
         if descriptor is not None:
-            # One that has opened the file already locks what is gone, and finds the code there.
             with contextlib.suppress(OSError):
-                path.unlink()
-            os.close(descriptor)
+                return_lock(path, descriptor)
 
     def _lock_path(self, key: tuple[Any, ...]) -> Path:
         path = self.path(key)

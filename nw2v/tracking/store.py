@@ -9,11 +9,10 @@ import sqlite3
 import ssl
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from nw2v.errors import InputError
-from nw2v.files import try_to_lock
+from nw2v.files import exclusive
 from nw2v.tracking.sqlite_client import SqliteClient, is_known, is_local
 
 DEFAULT_FILE = "mlflow.db"
@@ -507,44 +506,18 @@ def _without_migration_log() -> Iterator[None]:
 
 @contextmanager
 def _exclusive(file: Path) -> Iterator[None]:
-    """Hold a lock that one process at a time can have; it ends with the process at the latest.
-
-    The lock is the operating system's, on a file beside `file` that is removed afterwards: one
-    that a killed process leaves behind locks nobody out.
-    """
-    path = file.with_name(f".{file.name}.lock")
-    deadline = time.monotonic() + _LOCK_SECONDS
-    while True:
+    """Let one process at a time open a store."""
+    with ExitStack() as stack:
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            stack.enter_context(exclusive(file.with_name(f".{file.name}.lock"), _LOCK_SECONDS))
+        except TimeoutError:
+            raise InputError(
+                f"another process has been opening the MLflow store {file} for "
+                f"{_LOCK_SECONDS:.0f} seconds: end it, or give another tracking.uri"
+            ) from None
         except OSError as error:
             raise InputError(
                 f"cannot write beside the MLflow store {file} ({error.strerror or error}): give "
                 "another place with tracking.uri, or use tracking=none"
             ) from None
-        if not try_to_lock(descriptor):
-            os.close(descriptor)
-            if time.monotonic() > deadline:
-                raise InputError(
-                    f"another process has been opening the MLflow store {file} for "
-                    f"{_LOCK_SECONDS:.0f} seconds: end it, or give another tracking.uri"
-                )
-            time.sleep(0.05)
-            continue
-        # Whoever held it before may have removed the file: then others lock a new one.
-        if _is_same_file(descriptor, path):
-            break
-        os.close(descriptor)
-    try:
         yield
-    finally:
-        if os.name != "nt":  # Windows does not remove an open file, nor need it.
-            path.unlink(missing_ok=True)
-        os.close(descriptor)
-
-
-def _is_same_file(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False

@@ -231,29 +231,6 @@ def test_opening_leaves_nothing_but_the_store(store_uri):
     assert names <= {"mlflow.db", "mlartifacts"}
 
 
-def test_one_at_a_time_has_the_lock(tmp_path):
-    inside, most = 0, 0
-    change = threading.Lock()
-
-    def work():
-        nonlocal inside, most
-        for _ in range(20):
-            with store._exclusive(tmp_path / "x.db"):
-                with change:
-                    inside += 1
-                    most = max(most, inside)
-                with change:
-                    inside -= 1
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most == 1
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_waiting_for_the_lock_ends(monkeypatch, tmp_path):
     monkeypatch.setattr(store, "_LOCK_SECONDS", 0.1)
     with (
