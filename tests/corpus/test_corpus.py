@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import multiprocessing
 import os
 import shutil
 import subprocess
@@ -171,18 +170,6 @@ def test_a_cache_that_became_read_only(
     split = first.split(0.1)
     assert not list(cache.glob("corpora/*/splits/*"))
     assert split.training.sentences > 0
-
-
-def _build(path: str, cache_dir: str) -> tuple[str, int]:
-    corpus = Corpus.from_file(path, cache_dir=cache_dir)
-    return corpus.fingerprint, int(corpus.split(0.1).training.tokens.sum())
-
-
-def test_processes_that_build_at_once_share(text: Path, cache: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        results = pool.starmap(_build, [(str(text), str(cache))] * 4, chunksize=1)
-    assert len(set(results)) == 1
-    assert len(list((cache / "corpora").iterdir())) == 1
 
 
 def test_progress(tmp_path: Path) -> None:
