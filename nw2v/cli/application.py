@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr
+from pathlib import Path
 from typing import Any, TextIO
 
 import hydra
@@ -20,6 +21,7 @@ from nw2v.cli.configuration import (
     config_folder,
     readable_errors,
 )
+from nw2v.cli.one_of_several import one_of_several
 from nw2v.cli.settings import SETTINGS
 from nw2v.errors import InputError
 
@@ -62,7 +64,10 @@ def launch(
     with ExitStack() as stack:
         if config is not None:
             stack.enter_context(_mode_known(config))
-        wrapped = _marked(job) if sweep else _without_hydras_line(_marked(job), stack)
+        if sweep:
+            wrapped = _marked(one_of_several(job, Path.cwd()))
+        else:
+            wrapped = _without_hydras_line(_marked(job), stack)
         stack.enter_context(_command_line("nw2v", [*line.overrides, *line.flags]))
         stack.enter_context(_environment("HYDRA_FULL_ERROR", "1"))
         stack.enter_context(_logging_restored())

@@ -33,6 +33,11 @@ from nw2v.cli.suggestions import did_you_mean
 from nw2v.errors import InputError
 
 HYDRA_VERSION_BASE = "1.3"
+# Options that other packages bring.
+_EXTRAS = {
+    "hydra/launcher=submitit_local": "submitit",
+    "hydra/launcher=submitit_slurm": "submitit",
+}
 
 
 def config_folder() -> Path:
@@ -250,6 +255,8 @@ def _no_such_option(error: MissingConfigException) -> InputError:
     option = option.removesuffix(".yaml")
     if not group or not error.options:
         return InputError(_first_lines(error))
+    if extra := _EXTRAS.get(f"{group}={option}"):
+        return InputError(f"{group}={option} needs other packages: pip install 'nw2v[{extra}]'")
     there = ", ".join(error.options)
     hint = did_you_mean(option, error.options)
     return InputError(f"{group}={option}: there is no such option{hint} (there is: {there})")

@@ -24,6 +24,7 @@ from nw2v.cli.configuration import (
     plain,
 )
 from nw2v.cli.multirun import resumes, run_multirun
+from nw2v.cli.one_of_several import progress_of_job, shares_terminal
 from nw2v.cli.scoring import forget_sets, possible_metrics, score, sets_of
 from nw2v.cli.settings import listed, read_settings, train_keywords
 from nw2v.cli.suggestions import did_you_mean
@@ -192,7 +193,6 @@ def _train_tracked(
 ) -> float | None:
     import nw2v
     from nw2v.training.compile_ahead import compile_ahead
-    from nw2v.training.progress import ProgressBar
 
     if tracker is not None:
         tracker.start_connecting()
@@ -211,7 +211,7 @@ def _train_tracked(
         vectors = model.word_vectors(settings["evaluation.vectors"])
         return score(vectors, sets, settings["trainer.threads"]).metrics()
 
-    callbacks: list[Callback] = [notice, ProgressBar()]
+    callbacks: list[Callback] = [notice, progress_of_job(_log)]
     if tracker is not None:
         callbacks += [tracker, _PicturesAhead(tracker)]
     try:
@@ -234,8 +234,9 @@ def _train_tracked(
             job.record.run_id = tracker.run_id
     text = summary(model, settings, folder, tracker, short=job is not None)
     _log.info("%s", text)
-    with suppress(OSError):  # The run is done; what cannot be printed is told at the end.
-        print(text, flush=True)
+    if not shares_terminal():
+        with suppress(OSError):  # The run is done; what cannot be printed is told at the end.
+            print(text, flush=True)
     return _objective(model.metrics, settings, job is not None)
 
 
