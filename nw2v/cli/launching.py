@@ -46,7 +46,8 @@ class JobSource:
         count = len(job_overrides)
         _log.info(f"Launching {count} {'job' if count == 1 else 'jobs'}, {manner}")
         of_all = set.intersection(*map(set, job_overrides)) if count > 1 else set()
-        for number, overrides in enumerate(job_overrides, first):
+        for index, overrides in enumerate(job_overrides, first):
+            number = job_number(overrides, index)
             own = [override for override in overrides if override not in of_all]
             _log.info(f"\t#{number} : {' '.join(filter_overrides(own))}")
         state: dict[Any, Any] = Singleton.get_state()
@@ -74,6 +75,7 @@ class JobSource:
         setup_globals()
         Singleton.set_state(state)
         config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+        number = job_number(overrides, number)
         with open_dict(config):
             config.hydra.job.id = f"{config.hydra.job.name}_{number}"
             config.hydra.job.num = number
@@ -87,6 +89,15 @@ class JobSource:
             job_subdir_key="hydra.sweep.subdir",
         )
         return _portable(returned)
+
+
+def job_number(overrides: Sequence[str], index: int) -> int:
+    """Return a job's number: that of its folder, which a resumed sweep keeps, else its index."""
+    for text in overrides:
+        key, _, value = text.partition("=")
+        if key == "hydra.sweep.subdir" and value.isdecimal():
+            return int(value)
+    return index
 
 
 def _portable(returned: JobReturn) -> JobReturn:
