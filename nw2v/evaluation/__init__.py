@@ -10,8 +10,10 @@ from nw2v.evaluation.analogy_sets import (
 from nw2v.evaluation.bootstrap import (
     QuestionPairs,
     analogy_difference,
+    analogy_differences,
     question_pairs,
     similarity_difference,
+    similarity_differences,
 )
 from nw2v.evaluation.comparison import (
     Difference,
@@ -60,6 +62,7 @@ __all__ = [
     "SimilarityScore",
     "SimilaritySet",
     "analogy_difference",
+    "analogy_differences",
     "analogy_set_names",
     "cross_entropy_difference",
     "draw_heldout_pairs",
@@ -79,5 +82,6 @@ __all__ = [
     "question_pairs",
     "shifted_pmi_agreement",
     "similarity_difference",
+    "similarity_differences",
     "similarity_set_names",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from nw2v.errors import InputError
 from nw2v.evaluation.analogy_sets import AnalogySet
-from nw2v.evaluation.comparison import CONFIDENCE, Difference, mean_over_seeds, seed_rows
+from nw2v.evaluation.comparison import CONFIDENCE, Difference, seed_rows
 from nw2v.evaluation.sampling import resample_multiplicities
 from nw2v.evaluation.statistics import rank_correlation
 
@@ -108,33 +109,74 @@ def analogy_difference(
     InputError
         If shapes do not go together, no question is answerable, or `resamples` is below 1.
     """
+    (difference,) = analogy_differences([a, b], pairs, answerable, resamples=resamples, seed=seed)
+    return difference
+
+
+def analogy_differences(
+    systems: Sequence[npt.ArrayLike],
+    pairs: QuestionPairs,
+    answerable: np.ndarray | None = None,
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> list[Difference]:
+    """Compare each two of several systems, as `analogy_difference` does, at the cost of one each.
+
+    Parameters
+    ----------
+    systems : sequence of array_like, shape (questions,) or (seeds, questions)
+        `AnalogyScores.right` of each system.
+    pairs, answerable, resamples, seed
+        As for `analogy_difference`.
+
+    Returns
+    -------
+    list of Difference
+        In the order of ``itertools.combinations(systems, 2)``.
+
+    Raises
+    ------
+    InputError
+        As `analogy_difference`.
+    """
     from scipy.sparse import coo_array
 
-    difference = mean_over_seeds("a", a, len(pairs.first))
-    difference = difference - mean_over_seeds("b", b, len(pairs.first))
-    some = np.full(len(difference), True) if answerable is None else np.asarray(answerable, bool)
-    if some.shape != difference.shape or not some.any():
+    length = len(pairs.first)
+    rows = _rows_of(systems, length)
+    some = np.full(length, True) if answerable is None else np.asarray(answerable, bool)
+    if some.shape != (length,) or not some.any():
         raise InputError(
-            f"answerable must be one truth value a question, ({len(difference)},), some of them "
+            f"answerable must be one truth value a question, ({length},), some of them "
             f"True; got shape {some.shape} with {np.count_nonzero(some)} True"
         )
-    difference = difference[some]
+    # Sums over seeds are whole numbers: equal systems differ by 0 and not by a rounding error.
+    right = [of_system[:, some].sum(axis=0) for of_system in rows]
+    observed = [
+        float((total / len(of_system)).mean()) for total, of_system in zip(right, rows, strict=True)
+    ]
     used, ends = np.unique([pairs.first[some], pairs.second[some]], return_inverse=True)
     first, second = ends.reshape(2, -1)
     strata = pairs.sections[used]
     if np.bincount(strata).max() < _FEWEST_UNITS:
-        return Difference(float(difference.mean()), *_UNKNOWN)
+        return [Difference(a - b, *_UNKNOWN) for a, b in itertools.combinations(observed, 2)]
     # Of each two pairs the sum over their questions: sum_q w_q x_q is then m' X m.
     shape = (len(used), len(used))
-    differences = coo_array((difference, (first, second)), shape).tocsr()
-    questions = coo_array((np.ones(len(difference)), (first, second)), shape).tocsr()
-
-    totals, weights = [], []
-    for m in _resamples(strata, resamples, seed, "analogies"):
-        totals.append(np.einsum("pr,pr->r", m, differences @ m))
-        weights.append(np.einsum("pr,pr->r", m, questions @ m))
-    total, weight = np.concatenate(totals), np.concatenate(weights)
-    return _bootstrapped(float(difference.mean()), total[weight > 0] / weight[weight > 0])
+    matrices = [
+        coo_array((values, (first, second)), shape).tocsr()
+        for values in (np.ones(len(first)), *right)
+    ]
+    sums = [
+        [np.einsum("pr,pr->r", m, matrix @ m) for matrix in matrices]
+        for m in _resamples(strata, resamples, seed, "analogies")
+    ]
+    weights, *totals = (np.concatenate(parts) for parts in zip(*sums, strict=True))
+    there = weights > 0
+    accuracies = [
+        total[there] / len(of_system) / weights[there]
+        for total, of_system in zip(totals, rows, strict=True)
+    ]
+    return _each_two(observed, accuracies)
 
 
 def similarity_difference(
@@ -172,37 +214,83 @@ def similarity_difference(
     InputError
         If shapes do not go together or `resamples` is below 1.
     """
-    first, second = (
-        seed_rows(name, values, len(judgements)) for name, values in (("a", a), ("b", b))
-    )
-    known = ~np.isnan(np.vstack([first, second, judgements])).any(axis=0)
-    systems = first[:, known], second[:, known]
+    (difference,) = similarity_differences([a, b], judgements, resamples=resamples, seed=seed)
+    return difference
+
+
+def similarity_differences(
+    systems: Sequence[npt.ArrayLike],
+    judgements: np.ndarray,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> list[Difference]:
+    """Compare each two of several systems, as `similarity_difference` does, at the cost of one.
+
+    Parameters
+    ----------
+    systems : sequence of array_like, shape (pairs,) or (seeds, pairs)
+        `SimilarityScore.cosines` of each system. A pair that is NaN in any does not count.
+    judgements, resamples, seed
+        As for `similarity_difference`.
+
+    Returns
+    -------
+    list of Difference
+        In the order of ``itertools.combinations(systems, 2)``.
+
+    Raises
+    ------
+    InputError
+        As `similarity_difference`.
+    """
+    rows = _rows_of(systems, len(judgements))
+    known = ~np.isnan(np.vstack([*rows, judgements])).any(axis=0)
     judged = np.asarray(judgements, dtype=np.float64)[known]
-    correlations = [np.mean([rank_correlation(judged, row) for row in rows]) for rows in systems]
-    observed = float(correlations[0] - correlations[1])
-    if math.isnan(observed) or len(judged) < _FEWEST_UNITS:
-        return Difference(observed, *_UNKNOWN)
+    observed = [
+        float(np.mean([rank_correlation(judged, row) for row in of_system[:, known]]))
+        for of_system in rows
+    ]
+    if len(judged) < _FEWEST_UNITS:
+        return [Difference(a - b, *_UNKNOWN) for a, b in itertools.combinations(observed, 2)]
 
     level_judged = _levels(judged)
-    level_a, level_b = ([_levels(row) for row in rows] for rows in systems)
+    levels = [[_levels(row) for row in of_system[:, known]] for of_system in rows]
     resampled = []
     strata = np.zeros(len(judged), dtype=np.int64)
     for multiplicities in _resamples(strata, resamples, seed, "similarity"):
         ranks = _unit_ranks(level_judged, multiplicities)
         ranks *= multiplicities
-        mean_a, mean_b = (
-            np.mean(
-                [
-                    np.einsum("pr,pr->r", ranks, _unit_ranks(level, multiplicities))
-                    for level in levels
-                ],
-                axis=0,
-            )
-            for levels in (level_a, level_b)
+        resampled.append(
+            [
+                np.mean(
+                    [
+                        np.einsum("pr,pr->r", ranks, _unit_ranks(level, multiplicities))
+                        for level in of_system
+                    ],
+                    axis=0,
+                )
+                for of_system in levels
+            ]
         )
-        resampled.append(mean_a - mean_b)
-    differences = np.concatenate(resampled)
-    return _bootstrapped(observed, differences[~np.isnan(differences)])
+    return _each_two(observed, [np.concatenate(parts) for parts in zip(*resampled, strict=True)])
+
+
+def _rows_of(systems: Sequence[npt.ArrayLike], length: int) -> list[np.ndarray]:
+    names = "ab" if len(systems) == 2 else [f"systems[{n}]" for n in range(len(systems))]
+    return [seed_rows(name, given, length) for name, given in zip(names, systems, strict=True)]
+
+
+def _each_two(observed: Sequence[float], resampled: Sequence[np.ndarray]) -> list[Difference]:
+    """Subtract each two systems' scores, in the sample itself and in each resample."""
+    found = []
+    for a, b in itertools.combinations(range(len(observed)), 2):
+        difference, differences = observed[a] - observed[b], resampled[a] - resampled[b]
+        if math.isnan(difference):
+            found.append(Difference(difference, *_UNKNOWN))
+        else:
+            found.append(_bootstrapped(difference, differences[~np.isnan(differences)]))
+    return found
 
 
 def _resamples(strata: np.ndarray, resamples: int, seed: int, what: str) -> Iterator[np.ndarray]:

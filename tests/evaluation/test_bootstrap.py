@@ -10,8 +10,10 @@ from nw2v.evaluation import AnalogySet
 from nw2v.evaluation.bootstrap import (
     QuestionPairs,
     analogy_difference,
+    analogy_differences,
     question_pairs,
     similarity_difference,
+    similarity_differences,
 )
 from nw2v.evaluation.sampling import resample_multiplicities
 from nw2v.jit.random import stream_key
@@ -246,3 +248,37 @@ def test_arguments_of_similarity_that_do_not_fit():
         similarity_difference(np.zeros(3), np.zeros(2), np.zeros(3))
     with pytest.raises(InputError, match="resamples must be at least 1, got 0"):
         similarity_difference(np.arange(3), np.arange(3), np.arange(3), resamples=0)
+
+
+# --- several systems ----------------------------------------------------------------------------
+
+
+def test_several_systems_at_one_time_differ_as_each_two_do():
+    rng = np.random.default_rng(5)
+    pairs, some = ring(12, 3), rng.random(36) < 0.8
+    right = [(rng.random((seeds, 36)) < 0.4).astype(float) for seeds in (1, 2, 3)]
+    ref = [
+        analogy_difference(right[a], right[b], pairs, some, resamples=200)
+        for a, b in ((0, 1), (0, 2), (1, 2))
+    ]
+    assert analogy_differences(right, pairs, some, resamples=200) == ref
+    judgements, cosines = rng.random(20), [rng.random((seeds, 20)) for seeds in (1, 2, 3)]
+    cosines[0][0, 3] = math.nan
+    known = np.arange(20) != 3
+    ref = [
+        similarity_difference(
+            cosines[a][:, known], cosines[b][:, known], judgements[known], resamples=200
+        )
+        for a, b in ((0, 1), (0, 2), (1, 2))
+    ]
+    assert similarity_differences(cosines, judgements, resamples=200) == ref
+    with pytest.raises(InputError, match=r"systems\[2\] must have shape"):
+        similarity_differences([*cosines[:2], np.zeros(3)], judgements)
+
+
+def test_systems_that_are_right_equally_often_differ_by_nothing():
+    # The same answers by other seeds: no rounding error may decide on which side of 0 they lie.
+    right = np.zeros((3, 36))
+    right[0] = 1
+    (difference,) = analogy_differences([right, right[::-1]], ring(12, 3), resamples=50)
+    assert difference[:4] == (0, 0, 0, 0) and difference.p_value == 1
