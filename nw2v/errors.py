@@ -13,7 +13,8 @@ class NotAvailableError(InputError):
 
 
 class FailedJobsError(RuntimeError):
-    """Some jobs of a sweep failed, and the others are done: one line that says which.
+    """Some jobs of a sweep or systems of a comparison failed: one line that says which.
 
-    The command line prints the message without a traceback and exits with status 1.
+    The others are done. The command line prints the message without a traceback and exits with
+    status 1.
     """

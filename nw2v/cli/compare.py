@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import shlex
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,26 +24,45 @@ from nw2v.cli.configuration import (
 )
 from nw2v.cli.scoring import forget_sets, sets_of
 from nw2v.cli.settings import (
+    COMPARE_TRAINERS,
     COMPARE_TRAINING_SETTINGS,
     COMPARISON_SETTINGS,
     read_comparison,
 )
-from nw2v.cli.train import check_sources, open_corpus
+from nw2v.cli.train import check_sources, open_corpus, tell
+from nw2v.errors import FailedJobsError, InputError
 from nw2v.files import write_atomically
 from nw2v.tracking.run_values import KIND_TAG
-from nw2v.training.settings import TRAINERS
+from nw2v.training.callbacks import Callback
+from nw2v.training.loop import DivergenceError
+from nw2v.training.settings import TRAINERS, TrainingSettings
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nw2v.comparison import Comparison, System
     from nw2v.tracking.parent_run import ParentRun
-    from nw2v.training.callbacks import Callback
     from nw2v.training.progress import CompilationNotice
 
 NO_SWEEPS = (
-    "nw2v compare makes no sweeps: give several systems in compare.systems and compare.negatives"
+    "nw2v compare makes no sweeps: what it compares stands in lists, such as "
+    "compare.negatives=[1,5], and compare.seeds says how many seeds each system has"
 )
+_BOTH_TRAINERS = "{0}.stream and {0}.cooccurrence"
+# What `nw2v train` has and a comparison has not, and what to do instead.
+_OF_TRAIN = {
+    "experiment": "the presets are those of nw2v train",
+    "loss": "compare.systems names losses and trainers, such as naive_softmax/cooccurrence",
+    "loss.negatives": "there is compare.negatives",
+    "loss.noise_exponent": "there is compare.noise_exponent",
+    "trainer": "compare.systems names losses and trainers, which have their studied settings",
+    "trainer.epochs": f"there are {_BOTH_TRAINERS.format('compare.epochs')}",
+    "trainer.learning_rate": f"there are {_BOTH_TRAINERS.format('compare.learning_rate')}",
+    "trainer.threads": "there is compare.threads",
+    "trainer.deterministic": "a comparison is always deterministic",
+    "evaluation.vectors": "center vectors V and V + U are both scored",
+    "sweep": "it makes no sweeps",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -58,10 +79,13 @@ def run(arguments: Sequence[str]) -> int:
     ------
     InputError
         The configuration is wrong; found out before any work begins.
+    FailedJobsError
+        A system diverged.
     """
     line = parse_command_line(arguments, "compare")
     config = None
     if line.composes:
+        _refuse_keys_of_train(line.overrides)
         (composed,) = compose_all(line, "compare", COMPARISON_SETTINGS, NO_SWEEPS)
         if line.trains:
             config = composed
@@ -74,11 +98,19 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _refuse_keys_of_train(overrides: Sequence[str]) -> None:
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0]
+        for name in (key, key.partition(".")[0]):
+            if name in _OF_TRAIN:
+                raise InputError(f"{override}: nw2v compare has no {key}: {_OF_TRAIN[name]}")
+
+
 def _check(settings: Mapping[str, Any]) -> None:
     """Find out what is wrong before anything is read or trained."""
-    from nw2v.comparison.systems import read_systems
+    from nw2v.comparison.request import check_request
 
-    read_systems(settings["compare.systems"], settings["compare.negatives"])
+    check_request(**_request(settings), shared=_shared(settings))
     check_sources(settings)
     sets_of(settings)
 
@@ -90,36 +122,85 @@ def compare_job(config: DictConfig) -> None:
 
 
 def _compare(settings: Mapping[str, Any], folder: Path) -> None:
-    from nw2v.comparison import compare, conclusions, write_report
+    from nw2v.comparison import compare, write_report
     from nw2v.training.progress import CompilationNotice
 
     sets = sets_of(settings)
     with CompilationNotice() as notice, _parent(settings, folder) as parent:
         corpus = open_corpus(settings)
-        comparison = compare(
-            corpus,
-            systems=settings["compare.systems"],
-            negatives=settings["compare.negatives"],
-            seeds=settings["compare.seeds"],
-            analogies=sets.analogies,
-            similarity=sets.similarity,
-            epochs=_by_trainer(settings, "compare.epochs"),
-            learning_rates=_by_trainer(settings, "compare.learning_rate"),
-            callbacks_for=_Callbacks(notice, parent),
-            after_training=_Kept(folder),
-            seed=settings["seed"],
-            **_shared(settings),
-        )
+        told = [*_notes(settings), *corpus.hints]
+        tell(told)
+        try:
+            comparison = compare(
+                corpus,
+                analogies=sets.analogies,
+                similarity=sets.similarity,
+                callbacks_for=_Callbacks(notice, parent),
+                after_training=_Kept(folder),
+                **_request(settings),
+                **_shared(settings),
+            )
+        except DivergenceError as error:
+            raise FailedJobsError(str(error)) from error
+        tell(hint for hint in corpus.hints if hint not in told)
         written = write_report(comparison, folder, _command())
         if parent is not None:
             parent.log(written, _metrics(comparison))
-    lines = [*conclusions(comparison), f"report      {folder / 'report.html'}"]
+        _say(_findings(comparison, folder, parent))
+        _check_divergence(comparison)
+
+
+def _findings(comparison: Comparison, folder: Path, parent: ParentRun | None) -> str:
+    from nw2v.comparison import conclusions
+    from nw2v.comparison.matrix import legend, score_matrix, text_matrix
+
+    width = shutil.get_terminal_size((100, 24)).columns
+    lines = [text_matrix(score_matrix(comparison), width), "", *_wrapped(legend("*"), width), ""]
+    for sentence in conclusions(comparison):
+        lines += _wrapped(sentence, width, "- ")
+    lines += ["", f"report      {folder / 'report.html'}"]
     if parent is not None:
         lines.append(f"MLflow      experiment {parent.experiment}, run {parent.run_name}")
-    text = "\n".join(lines)
+    return "\n".join(lines)
+
+
+def _wrapped(text: str, width: int, start: str = "") -> list[str]:
+    return textwrap.wrap(
+        start + text, width, subsequent_indent=" " * len(start), break_on_hyphens=False
+    )
+
+
+def _say(text: str) -> None:
     _log.info("%s", text)
     with suppress(OSError):  # All is written; what cannot be printed is told at the end.
         print(text, flush=True)
+
+
+def _check_divergence(comparison: Comparison) -> None:
+    from nw2v.comparison.divergence import divergence_sentences
+
+    sentences = divergence_sentences(comparison.diverged, comparison.systems, len(comparison.seeds))
+    if sentences:
+        raise FailedJobsError(" ".join([*sentences, "The others were compared."]))
+
+
+def _notes(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Say what of the configuration has no effect."""
+    from nw2v.comparison.systems import DEFAULT_NEGATIVES, read_systems
+
+    systems = read_systems(settings["compare.systems"], settings["compare.negatives"])
+    if all(system.negatives is None for system in systems):
+        draws = "no system of compare.systems draws negatives"
+        if tuple(settings["compare.negatives"]) != DEFAULT_NEGATIVES:
+            yield f"compare.negatives is ignored: {draws}"
+        if settings["compare.noise_exponent"] != TrainingSettings.noise_exponent:
+            yield f"compare.noise_exponent is ignored: {draws}"
+    for trainer in TRAINERS:
+        if any(system.trainer == trainer for system in systems):
+            continue
+        for key in COMPARE_TRAINERS:
+            if settings[f"{key}.{trainer}"] is not None:
+                yield f"{key}.{trainer} is ignored: no system of compare.systems has that trainer"
 
 
 def _parent(settings: Mapping[str, Any], folder: Path) -> Any:
@@ -151,6 +232,19 @@ class _Kept:
                 table.to_csv(file, index=False)
 
 
+class _Divergence(Callback):
+    """Says at once that a training diverged: the comparison goes on."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+
+    def failed(self, error: BaseException) -> None:
+        """Print and log what went wrong, if it is that."""
+        if isinstance(error, DivergenceError):
+            _log.info("%s: %s", self._label, error)
+            tell([f"{self._label} diverged; the comparison goes on without its system"])
+
+
 class _Callbacks:
     """Gives each training its progress bar, and its run below the comparison's."""
 
@@ -160,10 +254,8 @@ class _Callbacks:
     def __call__(self, system: System, seed: int) -> list[Callback]:
         from nw2v.training.progress import ProgressBar
 
-        callbacks: list[Callback] = [
-            self._notice,
-            ProgressBar(label=f"{system.name}, seed {seed}"),
-        ]
+        label = f"{system.name}, seed {seed}"
+        callbacks: list[Callback] = [self._notice, ProgressBar(label=label), _Divergence(label)]
         if self._parent is not None:
             from nw2v.tracking.mlflow_callback import MlflowCallback
 
@@ -171,12 +263,28 @@ class _Callbacks:
                 MlflowCallback(
                     uri=self._parent.uri,
                     experiment=self._parent.experiment,
-                    run_name=f"{system.name}, seed {seed}",
+                    run_name=label,
                     vectors="none",
                     parent_run_id=self._parent.run_id,
                 )
             )
         return callbacks
+
+
+def _request(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of `nw2v.comparison.compare` that say what is compared."""
+    by_trainer = {
+        key: {trainer: settings[f"{key}.{trainer}"] for trainer in TRAINERS}
+        for key in COMPARE_TRAINERS
+    }
+    return {
+        "systems": settings["compare.systems"],
+        "negatives": settings["compare.negatives"],
+        "seeds": settings["compare.seeds"],
+        "seed": settings["seed"],
+        "epochs": by_trainer["compare.epochs"],
+        "learning_rates": by_trainer["compare.learning_rate"],
+    }
 
 
 def _shared(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,10 +294,6 @@ def _shared(settings: Mapping[str, Any]) -> dict[str, Any]:
         for key, keyword in COMPARE_TRAINING_SETTINGS.items()
         if keyword != "seed"
     }
-
-
-def _by_trainer(settings: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {trainer: settings[f"{key}.{trainer}"] for trainer in TRAINERS}
 
 
 def _command() -> str:

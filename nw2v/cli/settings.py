@@ -113,7 +113,10 @@ SETTINGS = tuple(sorted([*OTHER_SETTINGS, *TRAINING_SETTINGS]))
 
 # What `nw2v compare` has of its own; what it shares with `nw2v train` has the same keys.
 COMPARE_KINDS: dict[str, Kind] = {
-    "compare.systems": NAMES,
+    "compare.systems": Kind(
+        "LOSS/TRAINER, or a list such as [naive_softmax/cooccurrence,negative_sampling/stream]",
+        _read_names,
+    ),
     "compare.negatives": Kind("a whole number from 1 up, or a list of them", _read_numbers),
     "compare.seeds": whole(1),
     "tracking.vectors": Kind("none: a comparison keeps no vectors", choice("none").read),

@@ -204,7 +204,7 @@ def _train_tracked(
         corpus = open_corpus(settings)
     told = [*_notes(settings), *corpus.hints]
     if job is None:
-        _tell(told)
+        tell(told)
     sets = sets_of(settings)
 
     def evaluate(model: Model) -> dict[str, float]:
@@ -223,7 +223,7 @@ def _train_tracked(
             print(f"interrupted: what was learnt so far is in {folder}", file=sys.stderr)
         raise
     if job is None:
-        _tell(hint for hint in corpus.hints if hint not in told)
+        tell(hint for hint in corpus.hints if hint not in told)
     else:
         job.trained(model.metrics["train/seconds"])
         job.record.corpus_fingerprint = corpus.fingerprint
@@ -304,7 +304,8 @@ def _notes(settings: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _tell(notes: Iterable[str]) -> None:
+def tell(notes: Iterable[str]) -> None:
+    """Print notes for the user beside what a command gives."""
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
 

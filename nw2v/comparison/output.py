@@ -28,11 +28,14 @@ def write_report(comparison: Comparison, folder: Path, command: str = "") -> lis
     Returns
     -------
     list of Path
-        report.md, report.html, a CSV file for each table, a PNG file for each picture.
+        report.md, report.html, a CSV file for each table (`diverged` only if any training did),
+        a PNG file for each picture.
     """
     from nw2v.plots.comparison import entropy_by_time, norms_by_frequency, score_intervals
 
-    curves, unigram = comparison.curves, comparison.facts["unigram"]
+    names = {system.name for system in comparison.compared}
+    curves = comparison.curves[comparison.curves["system"].isin(names)]
+    unigram = comparison.facts["unigram"]
     drawn = {
         ("scores", "Scores with 95 % intervals over seeds"): score_intervals(comparison.summary),
         ("cross_entropy_by_time", "Held-out cross-entropy by time"): entropy_by_time(
@@ -43,6 +46,8 @@ def write_report(comparison: Comparison, folder: Path, command: str = "") -> lis
     contents: dict[str, str | bytes] = {
         f"{name}.csv": getattr(comparison, name).to_csv(index=False) for name in TABLES
     }
+    if len(comparison.diverged):
+        contents["diverged.csv"] = comparison.diverged.to_csv(index=False)
     files, pictures = {}, {}
     for (name, title), figure in drawn.items():
         buffer = io.BytesIO()

@@ -6,12 +6,13 @@ import base64
 import html
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from nw2v.comparison.compare import CROSS_ENTROPY, SIGNIFICANCE, Comparison
-
-if TYPE_CHECKING:
-    import pandas as pd
+from nw2v.comparison.compare import Comparison
+from nw2v.comparison.conclusions import conclusions
+from nw2v.comparison.matrix import html_matrix, markdown_matrix, score_matrix
+from nw2v.comparison.significance import SIGNIFICANCE
+from nw2v.comparison.wording import interval, named, number, of_vectors, plural, records
 
 Row = Sequence[str]
 
@@ -43,6 +44,10 @@ def markdown_report(
             lines.append("| --- |" + " ---: |" * (len(header) - 1))
             lines += ["| " + " | ".join(row) + " |" for row in rows]
             parts.append("\n".join(lines))
+        elif kind == "matrix":
+            parts.append(markdown_matrix(content))
+        elif kind == "list":
+            parts.append("\n".join(f"- {line}" for line in content))
         elif kind == "pictures":
             parts += [f"![{title}]({file})" for title, file in (pictures or {}).items()]
         else:
@@ -75,60 +80,16 @@ def html_report(
                 "<table><thead>" + _html_row(header, "th") + "</thead><tbody>"
                 + "".join(_html_row(row, "td") for row in rows) + "</tbody></table>"
             )  # fmt: skip
+        elif kind == "matrix":
+            parts.append(html_matrix(content))
+        elif kind == "list":
+            items = "".join(f"<li>{html.escape(line)}</li>" for line in content)
+            parts.append(f"<ul>{items}</ul>")
         elif kind == "pictures":
             parts += [_html_picture(title, png) for title, png in (pictures or {}).items()]
         else:
             parts.append(f"<p>{html.escape(content)}</p>")
     return _PAGE.format(title=html.escape(_title(comparison)), body="\n".join(parts))
-
-
-def conclusions(comparison: Comparison) -> list[str]:
-    """Say for each two systems what can be concluded, and what cannot."""
-    lines = []
-    for (a, b), tests in comparison.tests.groupby(["system_a", "system_b"], sort=False):
-        better: dict[str, list[str]] = {"a": [], "b": [], "": []}
-        for test in _rows(tests):
-            better[test.better].append(_named(test.metric, test.vectors))
-        text = f"{a} against {b}: "
-        said = [
-            f"{name} is better on {', '.join(better[key])}"
-            for key, name in (("a", a), ("b", b))
-            if better[key]
-        ]
-        if better[""]:
-            said.append(f"no difference can be told on {', '.join(better[''])}")
-        lines.append(text + "; ".join(said) + "." + _other_order(comparison, a, b))
-    return [*lines, *_worse_than_frequencies(comparison)]
-
-
-def _mean_entropies(comparison: Comparison) -> dict[str, float]:
-    summary = comparison.summary
-    rows = summary[summary["metric"] == CROSS_ENTROPY]
-    return dict(zip(rows["system"], rows["mean"], strict=True))
-
-
-def _other_order(comparison: Comparison, a: Any, b: Any) -> str:
-    """Say where the order of two cross-entropies depends on when training ends."""
-    last, costs = _mean_entropies(comparison), comparison.costs.set_index("system")
-    best = {name: float(costs["best_cross_entropy"][name]) for name in (a, b)}
-    if (last[a] < last[b]) == (best[a] < best[b]):
-        return ""
-    first, second = sorted((a, b), key=best.__getitem__)
-    return (
-        f" After their best passes the order of the cross-entropies is the other one: {first} "
-        f"{best[first]:.4f}, {second} {best[second]:.4f}."
-    )
-
-
-def _worse_than_frequencies(comparison: Comparison) -> list[str]:
-    unigram = comparison.facts["unigram"]
-    worse = [name for name, mean in _mean_entropies(comparison).items() if mean >= unigram]
-    if not worse:
-        return []
-    return [
-        f"Not better than word frequencies alone, after the last pass, on held-out cross-entropy "
-        f"({unigram:.4f}): {'; '.join(worse)}."
-    ]
 
 
 # --- what both say -----------------------------------------------------------------------------
@@ -146,45 +107,46 @@ def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
     yield (
         "text",
         f"{facts['words']:,} words of training text, {facts['vocabulary']:,} word types, "
-        f"{facts['heldout_pairs']:,} held-out pairs; {seeds} "
-        f"{'seed' if seeds == 1 else 'seeds'}. All systems have the same text, vocabulary, "
-        "held-out part and, for each seed, the same initial vectors; each has its own learning "
-        "rate and number of passes (below, under Settings). All is trained in deterministic mode: "
-        "the same command gives the same scores.",
+        f"{facts['heldout_pairs']:,} held-out pairs; {plural(seeds, 'seed')}. All systems have the "
+        "same text, vocabulary, held-out part and, for each seed, the same initial vectors; each "
+        "has its own learning rate and number of passes (below, under Settings).",
     )
-    yield "heading", "What can be concluded"
+    yield "heading", "What was found"
+    yield "matrix", score_matrix(comparison)
+    yield "list", conclusions(comparison)
+    yield "heading", "How to read it"
     yield (
         "text",
-        "A difference counts where two things say so: the test over the material (held-out "
-        "sentences, the word pairs that analogies are built from, rated pairs of words), after "
-        f"Holm's correction over the metrics of two systems, at {SIGNIFICANCE:.0%}; and the 95 % "
-        "interval over seeds. "
+        "Held-out cross-entropy is in nats a pair under the normalised model of each loss; a model "
+        f"that knows only word frequencies has {facts['unigram']:.4f}. Analogies (accuracy by "
+        "3CosAdd over the questions whose words are known) and similarity (Spearman's correlation) "
+        "are times 100, on center vectors V and on V + U. Exact training makes fewer steps on V "
+        "than on U: V alone is not what it is best at." + _known(facts),
+    )
+    yield (
+        "text",
+        "One system is called better than another where two things say so: the test over the "
+        "material (held-out sentences, the word pairs that analogies are built from, rated pairs "
+        f"of words), after Holm's correction, at {SIGNIFICANCE:.0%}; and the 95 % interval of "
+        "their difference over seeds (Student's t, paired). "
         + (
             "One seed says nothing of what other seeds would give, so nothing is concluded from it."
             if seeds == 1
             else f"{seeds} seeds alone can decide little; they are asked not to contradict."
-        ),
+        )
+        + _family(comparison),
     )
-    for line in conclusions(comparison):
-        yield "text", line
-    yield "pictures", None
-    yield "heading", "Scores"
     yield (
         "text",
-        "Means over seeds with 95 % intervals (Student's t). Held-out cross-entropy is in nats a "
-        "pair under the normalised model of each loss, lower is better; a model that knows only "
-        f"word frequencies has {facts['unigram']:.4f}. Analogies (accuracy by 3CosAdd over the "
-        "questions whose words are known) and similarity (Spearman's correlation) are times 100, "
-        "on center vectors V and on V + U. Exact training makes fewer steps on V than on U: V "
-        "alone is not what it is best at." + _known(facts),
+        "Not said here: how other texts would turn out, nor other settings of the same systems. "
+        "All is trained in deterministic mode: the same command gives the same scores.",
     )
-    yield "table", _scores_rows(comparison)
+    yield "pictures", None
     yield "heading", "Differences"
     yield (
         "text",
         "First system minus second, with the 95 % interval and p-value over the material, p after "
-        "Holm's correction, and the 95 % interval over seeds. Each two systems are corrected for "
-        f"by themselves: {_pairs_of_systems(comparison)} families of tests, each with its own 5 %.",
+        "Holm's correction over all rows of this table, and the 95 % interval over seeds.",
     )
     yield "table", _tests_rows(comparison)
     yield "heading", "Time"
@@ -195,8 +157,8 @@ def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
         "on this machine, the means over seeds. Reading, counting co-occurrences (seconds, once) "
         "and evaluation are not in them. Words: those of the text, times passes. Best: the lowest "
         "held-out cross-entropy after any pass, chosen on the very text that it is measured on. "
-        f"The last column is the time to a cross-entropy of {reached:.4f}, which all systems "
-        "reach.",
+        f"The last column is the time to a cross-entropy of {reached:.4f}, which all of these "
+        "systems reach.",
     )
     yield "table", _costs_rows(comparison)
     yield "heading", "How the spaces differ"
@@ -219,16 +181,26 @@ def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
     yield "table", _space_pairs_rows(comparison)
     yield "heading", "Settings"
     settings = ", ".join(
-        f"{key} {value}" for key, value in sorted(facts.items()) if not isinstance(value, dict)
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in sorted(facts.items())
+        if not isinstance(value, dict)
     )
     yield "text", f"Shared: {settings}; seeds from {comparison.seeds[0]}."
     for system, table in comparison.settings.groupby("system", sort=False):
-        own = ", ".join(f"{row.setting} {row.value}" for row in _rows(table))
+        own = ", ".join(f"{row.setting} {row.value}" for row in records(table))
         yield "text", f"{system}: {own}."
 
 
-def _pairs_of_systems(comparison: Comparison) -> int:
-    return math.comb(len(comparison.systems), 2)
+def _family(comparison: Comparison) -> str:
+    tests, systems = int(comparison.tests["p_value"].notna().sum()), len(comparison.compared)
+    if not tests:
+        return ""
+    return (
+        f" Holm's correction takes all {plural(tests, 'test')} of this report as one family (each "
+        f"two of {plural(systems, 'system')}, on each metric): that other material would show even "
+        f"one of them to be a product of chance has a probability of {SIGNIFICANCE:.0%} at most. "
+        "Intervals are not corrected."
+    )
 
 
 def _known(facts: Mapping[str, Any]) -> str:
@@ -236,62 +208,21 @@ def _known(facts: Mapping[str, Any]) -> str:
     return f" Known questions and pairs: {', '.join(known)}." if known else ""
 
 
-def _rows(table: pd.DataFrame) -> Iterator[Any]:
-    """The rows of a table, with its columns as attributes."""
-    return iter(table.itertuples())
-
-
-def _named(metric: str, vectors: str) -> str:
-    return metric if vectors == "model" else f"{metric} ({_of(vectors)})"
-
-
-def _of(vectors: str) -> str:
-    return {"center": "V", "sum": "V + U", "outside": "U", "model": "model"}[vectors]
-
-
-def _number(metric: str, value: float, *, signed: bool = False) -> str:
-    if math.isnan(value):
-        return ""
-    sign = "+" if signed else ""
-    return f"{value:{sign}.4f}" if metric == CROSS_ENTROPY else f"{100 * value:{sign}.2f}"
-
-
-def _interval(metric: str, low: float, high: float, *, signed: bool = False) -> str:
-    if math.isnan(low):
-        return ""
-    ends = (_number(metric, end, signed=signed) for end in (low, high))
-    return " to ".join(ends)
-
-
-def _scores_rows(comparison: Comparison) -> list[Row]:
-    texts = {}
-    for row in _rows(comparison.summary):
-        text = _number(row.metric, row.mean)
-        if not math.isnan(row.low):
-            text += f" ± {_number(row.metric, (row.high - row.low) / 2)}"
-        texts[row.system, row.metric, row.vectors] = text
-    systems = dict.fromkeys(system for system, _, _ in texts)
-    columns = list(dict.fromkeys((metric, vectors) for _, metric, vectors in texts))
-    rows: list[Row] = [["system", *(_named(*column) for column in columns)]]
-    rows += [[name, *(texts.get((name, *column), "") for column in columns)] for name in systems]
-    return rows
-
-
 def _tests_rows(comparison: Comparison) -> list[Row]:
     rows: list[Row] = [
         ["systems", "metric", "difference", "95 %", "p", "p, Holm", "95 % over seeds", "better"]
     ]
-    for test in _rows(comparison.tests):
+    for test in records(comparison.tests):
         winner = {"a": "first", "b": "second", "": "cannot be told"}[test.better]
         rows.append(
             [
                 f"{test.system_a} - {test.system_b}",
-                _named(test.metric, test.vectors),
-                _number(test.metric, test.difference, signed=True),
-                _interval(test.metric, test.low, test.high, signed=True),
+                named(test.metric, test.vectors),
+                number(test.metric, test.difference, signed=True),
+                interval(test.metric, test.low, test.high, signed=True),
                 _probability(test.p_value),
                 _probability(test.holm),
-                _interval(test.metric, test.seeds_low, test.seeds_high, signed=True),
+                interval(test.metric, test.seeds_low, test.seeds_high, signed=True),
                 winner,
             ]
         )
@@ -308,7 +239,7 @@ def _costs_rows(comparison: Comparison) -> list[Row]:
     rows: list[Row] = [
         ["system", "seconds", "passes", "words", "best", "after pass", "seconds to the common one"]
     ]
-    for cost in _rows(comparison.costs):
+    for cost in records(comparison.costs):
         rows.append(
             [
                 cost.system, f"{cost.seconds:.1f}", str(cost.passes), f"{cost.words:,}",
@@ -321,21 +252,21 @@ def _costs_rows(comparison: Comparison) -> list[Row]:
 
 def _spaces_rows(comparison: Comparison) -> list[Row]:
     rows: list[Row] = [["system", "vectors", "measure", "value"]]
-    for space in _rows(comparison.spaces):
+    for space in records(comparison.spaces):
         measure = space.measure.replace("_", " ")
         value = f"{space.value:,.0f}" if measure.endswith("entries") else f"{space.value:.3f}"
-        rows.append([space.system, _of(space.vectors), measure, value])
+        rows.append([space.system, of_vectors(space.vectors), measure, value])
     return rows
 
 
 def _space_pairs_rows(comparison: Comparison) -> list[Row]:
     rows: list[Row] = [["systems", "vectors", "neighbours in common", "Procrustes distance"]]
-    for pair in _rows(comparison.space_pairs):
+    for pair in records(comparison.space_pairs):
         same = pair.system_a == pair.system_b
         names = f"{pair.system_a}, two seeds" if same else f"{pair.system_a} - {pair.system_b}"
         rows.append(
             [
-                names, _of(pair.vectors), f"{pair.neighbour_overlap:.1%}",
+                names, of_vectors(pair.vectors), f"{pair.neighbour_overlap:.1%}",
                 f"{pair.procrustes_distance:.3f}",
             ]
         )  # fmt: skip
@@ -367,6 +298,9 @@ table {{ border-collapse: collapse; font-size: 0.85rem; display: block; overflow
 th, td {{ padding: 0.3rem 0.6rem; border-bottom: 1px solid #E5E7EB; text-align: right; }}
 th:first-child, td:first-child {{ text-align: left; }}
 img {{ max-width: 100%; }}
+.best {{ font-weight: 700; background: #D1FAE5; }}
+.alike {{ background: #ECFDF5; }}
+.legend {{ font-size: 0.85rem; color: #6B7280; }}
 pre {{ background: #F3F4F6; padding: 0.8rem; overflow-x: auto; }}
 </style>
 </head>

@@ -16,6 +16,7 @@ DEFAULT_SYSTEMS = (
     "negative_sampling/stream",
 )
 """The textbook softmax is left out: on a text of any size it takes hours."""
+DEFAULT_NEGATIVES = (5,)
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def read_systems(names: Sequence[str], negatives: Sequence[int]) -> list[System]
         if loss == "naive_softmax":
             systems.append(System(loss, trainer))
             continue
+        if not negatives:
+            raise InputError(f"compare.negatives is empty: {name} needs a K, such as [5]")
         for k in negatives:
             if not isinstance(k, int) or isinstance(k, bool) or k < 1:
                 raise InputError(

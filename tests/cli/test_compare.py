@@ -29,7 +29,6 @@ from nw2v.cli.configuration import compose_all, config_folder, parse_command_lin
 from nw2v.cli.settings import COMPARISON_SETTINGS, leaves, read_comparison
 from nw2v.comparison import Comparison
 from nw2v.errors import InputError
-from nw2v.training import DivergenceError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 QUICK = [
@@ -165,15 +164,21 @@ def test_what_is_written_into_the_output_folder(compared: Compared) -> None:
 
 
 def test_what_is_printed(compared: Compared) -> None:
-    conclusion, *_, report, runs = compared.out.splitlines()
-    assert conclusion.startswith(f"{SYSTEMS[0]} against {SYSTEMS[1]}: ")
+    header, *scores, report, runs = compared.out.splitlines()
+    assert header.split() == ["cross-entropy", "↓"]
+    for line, name in zip(scores, SYSTEMS, strict=False):
+        assert re.fullmatch(rf"{name} +[*≈]?\d\.\d{{4}} ± \d\.\d{{4}}", line)
+    assert scores[3].startswith("Mean ± half the width of its 95 % interval over seeds. *: the")
+    said = " ".join(line.removeprefix("- ").strip() for line in scores)
+    for sentence in comparison.conclusions(compared.comparison):
+        assert sentence in said
     assert report == f"report      {compared.folder / 'run' / 'report.html'}"
     assert runs == "MLflow      experiment nw2v, run compare-small"
     for system in SYSTEMS:
         for seed in (1, 2):
             assert f"{system}, seed {seed}: pass 1, " in compared.err
     log = (compared.folder / "run" / "compare.log").read_text(encoding="utf-8")
-    assert conclusion in log and "failed" not in log
+    assert header in log and "failed" not in log
 
 
 @OF_MLFLOW
@@ -236,7 +241,22 @@ def test_without_tracking_there_is_a_report_alone(
     assert lines[:-1] == compared.out.splitlines()[:-2]
     assert lines[-1] == f"report      {folder / 'report.html'}"
     callbacks = already_compared["callbacks_for"](compared.comparison.systems[0], 1)
-    assert [type(each).__name__ for each in callbacks] == ["CompilationNotice", "ProgressBar"]
+    names = [type(each).__name__ for each in callbacks]
+    assert names == ["CompilationNotice", "ProgressBar", "_Divergence"]
+
+
+def test_the_same_command_writes_the_same_scores_on_any_number_of_threads(
+    text: Path, in_folder: Path, compared: Compared
+) -> None:
+    more = ["tracking=none", "hydra.run.dir=again", "compare.threads=2"]
+    assert main(arguments(text, *more)) == 0
+    before = compared.folder / "run"
+    for table in ("scores", "summary", "tests", "spaces", "space_pairs", "norms"):
+        again = Path("again", f"{table}.csv").read_bytes()
+        assert again == (before / f"{table}.csv").read_bytes(), table
+    columns = ["system", "seed", "epoch", "words", "cross_entropy"]
+    first, second = (pd.read_csv(run / "curves.csv")[columns] for run in (before, Path("again")))
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
 def test_all_that_is_set_reaches_the_comparison(
@@ -317,9 +337,18 @@ def test_without_tracking_mlflow_is_never_imported(text: Path, in_folder: Path) 
     ("wrong", "message"),
     [
         ("compare.seeds=0", "compare.seeds=0: expected a whole number from 1 up"),
+        ("compare.seeds=1e9", "compare.seeds=1000000000: expected a whole number from 1 to 10,000"),
         (
             "compare.negatives=0",
             "compare.negatives=0: expected a whole number from 1 up, or a list of them",
+        ),
+        (
+            "compare.negatives=[]",
+            "compare.negatives is empty: negative_sampling/stream needs a K, such as [5]",
+        ),
+        (
+            "compare.negatives=10001",
+            "compare.negatives=10001: expected a whole number from 1 to 10,000",
         ),
         (
             "compare.negatives=null",
@@ -347,6 +376,15 @@ def test_without_tracking_mlflow_is_never_imported(text: Path, in_folder: Path) 
         (
             "evaluation.heldout_fraction=2",
             "evaluation.heldout_fraction=2.0: expected a number from 0 to 0.5",
+        ),
+        (
+            "evaluation.heldout_fraction=0",
+            "evaluation.heldout_fraction=0: systems are compared on held-out text: take a number "
+            "above 0 up to 0.5, such as 0.02",
+        ),
+        (
+            "seed=9223372036854775807",
+            "seed=9223372036854775807: with 2 seeds the last is above 9,223,372,036,854,775,807",
         ),
         (
             "compare.systems=[naive_softmax/nope,negative_sampling/stream]",
@@ -378,24 +416,42 @@ def test_without_tracking_mlflow_is_never_imported(text: Path, in_folder: Path) 
             "no configuration key 'compare.seed'; did you mean compare.seeds?",
         ),
         ("+compare.extra=3", None),
-        ("trainer.epochs=3", "no configuration key 'trainer.epochs'"),
+        (
+            "trainer.epochs=3",
+            "trainer.epochs=3: nw2v compare has no trainer.epochs: there are compare.epochs.stream "
+            "and compare.epochs.cooccurrence",
+        ),
+        (
+            "trainer.optimizer=sgd",
+            "trainer.optimizer=sgd: nw2v compare has no trainer.optimizer: compare.systems names "
+            "losses and trainers, which have their studied settings",
+        ),
+        (
+            "evaluation.vectors=sum",
+            "evaluation.vectors=sum: nw2v compare has no evaluation.vectors: center vectors V and "
+            "V + U are both scored",
+        ),
         ("~compare.seeds", "the configuration has no compare.seeds"),
-        (
-            "-m",
-            "nw2v compare makes no sweeps: give several systems in compare.systems and "
-            "compare.negatives",
-        ),
-        (
-            "hydra.mode=MULTIRUN",
-            "nw2v compare makes no sweeps: give several systems in compare.systems and "
-            "compare.negatives",
-        ),
+        ("-m", compare_module.NO_SWEEPS),
+        ("hydra.mode=MULTIRUN", compare_module.NO_SWEEPS),
+        ("seed=1,2", f"seed=1,2: {compare_module.NO_SWEEPS}"),
         (
             "--sweep",
             "unrecognized arguments: --sweep; 'nw2v compare --help' lists keys and options",
         ),
-        ("loss=naive_softmax", None),
-        ("experiment=quick", None),
+        (
+            "loss=naive_softmax",
+            "loss=naive_softmax: nw2v compare has no loss: compare.systems names losses and "
+            "trainers, such as naive_softmax/cooccurrence",
+        ),
+        *(
+            (
+                f"{sign}experiment=quick",
+                f"{sign}experiment=quick: nw2v compare has no experiment: the presets are those of "
+                "nw2v train",
+            )
+            for sign in ("", "+")
+        ),
         ("corpus.path=no/such.txt", "corpus.path=no/such.txt: no such file or folder"),
         ("corpus.path=null", "corpus=file needs corpus.path=FILE_OR_FOLDER"),
         ("evaluation.analogies=[no.txt]", None),
@@ -553,6 +609,48 @@ def tracked_in(compared: Compared, experiment: str) -> list[str]:
 
 
 @OF_MLFLOW
+def test_a_system_that_diverges_ends_with_a_report_and_status_1(
+    text: Path,
+    in_folder: Path,
+    compared: Compared,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    more = ["hydra.run.dir=run", "compare.seeds=1", "compare.learning_rate.stream=100"]
+    more += ["tracking.run_name=mine", *tracked_in(compared, "diverging")]
+    assert main(arguments(text, *more)) == 1
+    captured = capsys.readouterr()
+    lost = f"{SYSTEMS[1]} diverged at learning rate 100 with 1 of 1 seed (1) and is left out: "
+    lost += "lower compare.learning_rate.stream."
+    assert captured.err.splitlines()[-1] == f"nw2v: error: {lost} The others were compared."
+    note = f"note: {SYSTEMS[1]}, seed 1 diverged; the comparison goes on without its system"
+    assert captured.err.splitlines().count(note) == 1
+    assert "Error executing job" not in captured.err
+    assert re.search(rf"^{SYSTEMS[1]} +diverged$", captured.out, flags=re.MULTILINE)
+    assert lost in Path("run/report.md").read_text(encoding="utf-8")
+    assert "the training loss became" in Path("run/compare.log").read_text(encoding="utf-8")
+    parent, children = compared.runs("diverging")
+    assert (parent.info.run_name, parent.info.status) == ("mine", "FAILED")
+    assert parent.data.tags["failure"] == f"FailedJobsError: {lost} The others were compared."
+    assert [run.info.status for run in children] == ["FINISHED", "FAILED"]
+    artifacts = {item.path for item in compared.client.list_artifacts(parent.info.run_id)}
+    assert artifacts == WRITTEN | {"diverged.csv"}
+    assert len(parent.data.metrics) == 1
+
+
+def test_where_all_diverge_what_is_known_is_kept(
+    text: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["hydra.run.dir=run", "compare.learning_rate.stream=100", "tracking=none"]
+    more += ["compare.systems=negative_sampling/stream", "compare.negatives=[2,5]"]
+    assert main(arguments(text, *more)) == 1
+    captured = capsys.readouterr()
+    last = captured.err.splitlines()[-1]
+    assert last.startswith("nw2v: error: no system is left to compare. negative sampling K=2, ")
+    assert not captured.out
+    assert {path.name for path in Path("run").iterdir()} == {"compare.log", ".hydra"}
+
+
+@OF_MLFLOW
 def test_a_failure_in_the_middle_marks_the_parent_failed(
     text: Path,
     in_folder: Path,
@@ -564,25 +662,48 @@ def test_a_failure_in_the_middle_marks_the_parent_failed(
 
     def explode(*corpus: Any, **options: Any) -> Any:
         if options["loss"] == "negative_sampling":
-            raise DivergenceError("the training loss became nan before step 10")
+            raise InputError("the text has gone")
         return original(*corpus, **options)
 
     monkeypatch.setattr("nw2v.api.train", explode)
-    more = ["hydra.run.dir=run", "tracking.run_name=mine", *tracked_in(compared, "failing")]
+    more = ["hydra.run.dir=run", *tracked_in(compared, "failing")]
     assert main(arguments(text, *more)) == 2
     captured = capsys.readouterr()
-    last = captured.err.splitlines()[-1]
-    problem = "negative sampling K=5, stream, seed 1: the training loss became nan before step 10"
-    assert last == f"nw2v: error: {problem}"
+    assert captured.err.splitlines()[-1] == "nw2v: error: the text has gone"
     assert "Error executing job" not in captured.err and not captured.out
     parent, children = compared.runs("failing")
-    assert (parent.info.run_name, parent.info.status) == ("mine", "FAILED")
-    assert parent.data.tags["failure"] == f"DivergenceError: {problem}"
+    assert parent.info.status == "FAILED"
+    assert parent.data.tags["failure"] == "InputError: the text has gone"
     assert [run.info.status for run in children] == ["FINISHED"]
     # What was known before is kept.
     kept = {path.name for path in Path("run").iterdir()}
     assert kept == {"compare.log", ".hydra", "scores.csv", "curves.csv"}
     assert "Traceback" in Path("run/compare.log").read_text()
+
+
+def test_what_has_no_effect_and_what_the_text_is_like_are_told_once(
+    in_folder: Path, already_compared: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = in_folder / "one_line.txt"
+    path.write_text("a few words on one line and nothing more than a few words " * 2000)
+    more = [
+        "compare.systems=[naive_softmax/cooccurrence,naive_softmax/stream]",
+        "compare.negatives=[1,2]",
+        "compare.noise_exponent=1",
+    ]
+    assert main(arguments(path, "tracking=none", *more)) == 0
+    lines = capsys.readouterr().err.splitlines()
+    draws = "no system of compare.systems draws negatives"
+    (hint,) = already_compared["corpus"].hints
+    assert [line for line in lines if line.startswith("note: ")] == [
+        f"note: compare.negatives is ignored: {draws}",
+        f"note: compare.noise_exponent is ignored: {draws}",
+        f"note: {hint}",
+    ]
+    more = ["compare.systems=negative_sampling/cooccurrence", "compare.negatives=[1,2]"]
+    assert main(arguments(path, "tracking=none", *more)) == 0
+    told = "note: compare.epochs.stream is ignored: no system of compare.systems has that trainer"
+    assert capsys.readouterr().err.splitlines().count(told) == 1
 
 
 @OF_MLFLOW
