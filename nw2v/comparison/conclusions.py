@@ -85,12 +85,11 @@ def _other_order(comparison: Comparison) -> Iterator[str]:
         if best[a] < best[b] and last[a] > last[b]:
             ahead.setdefault(a, []).append(b)
     for name, passed in ahead.items():
-        cost = costs.loc[name]
+        passes, best_pass = (int(costs[column][name]) for column in ("passes", "best_pass"))
         whom = passed[0] if len(passed) == 1 else f"{len(passed)} systems"
         yield (
-            f"The cross-entropy of {name} was least after pass {cost['best_pass']} of "
-            f"{cost['passes']} ({best[name]:.4f}): at its best it is ahead of {whom} "
-            "that it ends behind."
+            f"The cross-entropy of {name} was least after pass {best_pass} of {passes} "
+            f"({best[name]:.4f}): at its best it is ahead of {whom} that it ends behind."
         )
 
 

@@ -135,8 +135,8 @@ def markdown_matrix(matrix: Matrix) -> str:
 
 
 def html_matrix(matrix: Matrix) -> str:
-    """Write a matrix as a table in HTML, the best in bold."""
-    lines = ["<table><thead><tr><th>system</th>"]
+    """Write a matrix as a table in HTML, the best in bold, half-widths below their means."""
+    lines = ['<table class="scores"><thead><tr><th>system</th>']
     lines += [f"<th>{html.escape(name)}</th>" for name in matrix.columns]
     lines.append("</tr></thead><tbody>")
     for name, cells in matrix.rows:
@@ -144,7 +144,9 @@ def html_matrix(matrix: Matrix) -> str:
         for cell in cells:
             kind = f' class="{cell.mark}"' if cell.mark else ""
             text = cell.text if cell.mark == BEST else _marked(cell, " ")
-            lines.append(f"<td{kind}>{html.escape(text)}</td>")
+            mean, sign, half = html.escape(text).partition(" ± ")
+            below = f"<br><small>± {half}</small>" if sign else ""
+            lines.append(f"<td{kind}>{mean}{below}</td>")
         lines.append("</tr>")
     lines.append(f'</tbody></table><p class="legend">{html.escape(legend("Bold"))}</p>')
     return "".join(lines)

@@ -15,6 +15,7 @@ from nw2v.comparison.significance import SIGNIFICANCE
 from nw2v.comparison.wording import interval, named, number, of_vectors, plural, records
 
 Row = Sequence[str]
+_LEVEL = f"{100 * SIGNIFICANCE:g} %"
 
 
 def markdown_report(
@@ -127,7 +128,7 @@ def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
         "text",
         "One system is called better than another where two things say so: the test over the "
         "material (held-out sentences, the word pairs that analogies are built from, rated pairs "
-        f"of words), after Holm's correction, at {SIGNIFICANCE:.0%}; and the 95 % interval of "
+        f"of words), after Holm's correction, at {_LEVEL}; and the 95 % interval of "
         "their difference over seeds (Student's t, paired). "
         + (
             "One seed says nothing of what other seeds would give, so nothing is concluded from it."
@@ -197,8 +198,8 @@ def _family(comparison: Comparison) -> str:
         return ""
     return (
         f" Holm's correction takes all {plural(tests, 'test')} of this report as one family (each "
-        f"two of {plural(systems, 'system')}, on each metric): that other material would show even "
-        f"one of them to be a product of chance has a probability of {SIGNIFICANCE:.0%} at most. "
+        f"two of {plural(systems, 'system')}, on each metric): the probability of even one false "
+        f"claim among them, as far as the choice of the material goes, is {_LEVEL} at most. "
         "Intervals are not corrected."
     )
 
@@ -298,6 +299,8 @@ table {{ border-collapse: collapse; font-size: 0.85rem; display: block; overflow
 th, td {{ padding: 0.3rem 0.6rem; border-bottom: 1px solid #E5E7EB; text-align: right; }}
 th:first-child, td:first-child {{ text-align: left; }}
 img {{ max-width: 100%; }}
+.scores td {{ white-space: nowrap; vertical-align: top; }}
+.scores td:first-child {{ white-space: normal; min-width: 9rem; }}
 .best {{ font-weight: 700; background: #D1FAE5; }}
 .alike {{ background: #ECFDF5; }}
 .legend {{ font-size: 0.85rem; color: #6B7280; }}
