@@ -156,6 +156,8 @@ def train(
     batch_windows: int | None = None,
     optimizer: str | None = None,
     batch_centers: int | None = None,
+    center_order: str | None = None,
+    center_exponent: float | None = None,
     warm_up: float | None = None,
     weight_decay: float | None = None,
     memory_limit: int | None = None,
@@ -200,10 +202,16 @@ def train(
         textbook loop. Unset: the studied default. Negative sampling has no such batch:
         there it must stay unset.
     optimizer : {"adam", "adagrad", "sgd"}, optional
-        How trainer="cooccurrence" follows its gradients. Unset, like the four below: the studied
-        default. With trainer="stream" all five must stay unset.
+        How trainer="cooccurrence" follows its gradients. Unset, like the six below: the studied
+        default. With trainer="stream" all seven must stay unset.
     batch_centers : int, optional
         Center words that make a step together.
+    center_order : {"sweep", "weight"}, optional
+        Which they are: a pass takes every center word once, or each step draws its own with
+        probability proportional to their number of pairs ** center_exponent, weighted so that the
+        expected gradient is the same.
+    center_exponent : float, optional
+        Only with center_order="weight", there 1 where unset.
     warm_up : float, optional
         Part of all steps in which the learning rate rises, 0 to 0.9.
     weight_decay : float, optional
@@ -280,6 +288,8 @@ def train(
         batch_windows=batch_windows,
         optimizer=optimizer,
         batch_centers=batch_centers,
+        center_order=center_order,
+        center_exponent=center_exponent,
         warm_up=warm_up,
         weight_decay=weight_decay,
         memory_limit=memory_limit,

@@ -26,7 +26,7 @@ EPSILON = 1e-8
 
 _B1, _B2 = np.float32(FIRST_DECAY), np.float32(SECOND_DECAY)
 _NEW_1, _NEW_2 = np.float32(1 - FIRST_DECAY), np.float32(1 - SECOND_DECAY)
-_EPSILON = np.float32(EPSILON)
+_EPSILON, _ZERO = np.float32(EPSILON), np.float32(0)
 
 
 @kernel
@@ -59,11 +59,22 @@ def adagrad_rows(matrix, rows, gradients, rate, shrink, squares):  # type: ignor
 
 
 @kernel
-def adam_rows(matrix, rows, gradients, rate, shrink, means, squares, step):  # type: ignore[no-untyped-def]
-    """Make step number `step` (from 1) of Adam; `means` and `squares` (V, d) float32: m and s."""
-    scale = np.float32(rate / (1.0 - FIRST_DECAY**step))
-    root = np.float32(1.0 / math.sqrt(1.0 - SECOND_DECAY**step))
+def adam_rows(matrix, rows, gradients, rate, shrink, means, squares, steps):  # type: ignore[no-untyped-def]
+    """Make a step of Adam.
+
+    Parameters
+    ----------
+    means, squares : (V, d) float32
+        m and s.
+    steps : (n,) int64
+        The number of each row's step, from 1.
+    """
+    last, scale, root = 0, _ZERO, _ZERO
     for r in range(len(rows)):
+        if steps[r] != last:  # mostly all rows have made as many
+            last = steps[r]
+            scale = np.float32(rate / (1.0 - FIRST_DECAY**last))
+            root = np.float32(1.0 / math.sqrt(1.0 - SECOND_DECAY**last))
         x, g, m, s = matrix[rows[r]], gradients[r], means[rows[r]], squares[rows[r]]
         for i in range(len(g)):
             m[i] = _B1 * m[i] + _NEW_1 * g[i]

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import numpy as np
 
-from nw2v.errors import InputError
-from nw2v.jit.random import random_order, stream_key
 from nw2v.kernels.exact_tiles import Counts
 from nw2v.kernels.optimizers import adagrad_rows, adam_rows, sgd_rows
-from nw2v.losses import NegativeSampling
-from nw2v.training.exact_gradients import SamplingGradient, SoftmaxGradient, Work
+from nw2v.training.center_batches import Batch, DrawnCenters, SweptCenters
+from nw2v.training.loss_over_counts import BlockGradient, LossOverCounts
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 from nw2v.training.trainer import Progress
@@ -26,15 +23,14 @@ PROBED_BLOCKS = 2
 OUTSIDE_SHARE = 2.0
 """The rate for outside vectors, times the square root of the steps that a pass makes on them."""
 
-BlockGradient = SoftmaxGradient | SamplingGradient
-
 
 class CooccurrenceTrainer:
     """Mini-batches of center words, each with all its pairs at one time.
 
-    A pass visits every center word that has pairs once, in an order of its own. Gradients are those
-    of the loss divided by the mean number of pairs of a center word, so that learning rates do not
-    depend on the length of the text.
+    A pass visits every center word that has pairs once, in an order of its own; or it draws as many
+    by their number of pairs, and weighs them so that the expected gradient is the same. Gradients
+    are those of the loss divided by the mean number of pairs of a center word, so that learning
+    rates do not depend on the length of the text.
 
     Parameters
     ----------
@@ -64,25 +60,24 @@ class CooccurrenceTrainer:
         self.parameters = parameters
         self.epochs = settings.epochs
         self.total_steps = tokens * settings.epochs
-        self.noise: np.ndarray | None = None
-        self.initial_loss = math.log(len(occurrences))
-        if settings.loss == "negative_sampling":
-            loss = NegativeSampling(settings.negatives, settings.noise_exponent)
-            self.noise = loss.noise_distribution(occurrences)
-            self.initial_loss = (1 + settings.negatives) * math.log(2)
-        self._settings, self._counts, self._tokens = settings, counts, tokens
+        self._loss = LossOverCounts(counts, occurrences, settings)
+        self.noise, self.initial_loss = self._loss.noise, self._loss.initial
+        self._settings, self._tokens = settings, tokens
         self._rates = settings.learning_rate, settings.min_learning_rate
         self._warm_up, self._weight_decay = settings.warm_up, settings.weight_decay
-        self._pairs = counts.row_sums
-        self._centers = np.flatnonzero(self._pairs > 0).astype(np.int32)
-        if not len(self._centers):
-            raise InputError(
-                "the text has no pair of words: every sentence has one word, or subsampling leaves "
-                "nothing (model.subsample)"
-            )
-        self._scale = np.float32(len(self._centers) / self._pairs.sum())
-        self._block = min(settings.batch_centers, len(self._centers))
-        self._blocks = -(-len(self._centers) // self._block)
+        centers = self._loss.centers
+        self._scale = np.float32(self._loss.scale)
+        self._block = min(settings.batch_centers, len(centers))
+        self._blocks = -(-len(centers) // self._block)
+        self._batches: SweptCenters | DrawnCenters
+        if settings.center_order == "weight":
+            assert settings.center_exponent is not None
+            self._batches = DrawnCenters(
+                centers, self._loss.pairs[centers], self._block,
+                exponent=settings.center_exponent, seed=settings.seed,
+            )  # fmt: skip
+        else:
+            self._batches = SweptCenters(centers, self._block, seed=settings.seed)
         self._outside_share = outside_rate_share(settings.optimizer, self._blocks)
         dim = parameters.dim
         self._center_steps = Optimizer(settings.optimizer, parameters.centers, dim=dim)
@@ -95,7 +90,7 @@ class CooccurrenceTrainer:
             vectors = np.zeros((0, self.parameters.dim), dtype=np.float32)
             gradient(nothing, vectors, lambda tile, values: None)
         for optimizer in (self._center_steps, self._outside_steps):
-            optimizer.step(nothing, vectors, 0.0, 0.0, 1)
+            optimizer.step(nothing, vectors, 0.0, 0.0)
 
     def estimated_seconds(self) -> float | None:
         """Time the gradients of some blocks."""
@@ -103,23 +98,20 @@ class CooccurrenceTrainer:
         blocks = min(PROBED_BLOCKS, self._blocks)
         with self._gradient(self._block, self._threads) as gradient:
             for number in range(blocks):
-                centers = self._centers[number * self._block : (number + 1) * self._block]
+                centers = self._loss.centers[number * self._block : (number + 1) * self._block]
                 gradient(
                     centers, self.parameters.center_vectors[centers], lambda tile, values: None
                 )
         return self.epochs * self._blocks * (time.perf_counter() - began) / blocks
 
     def run_epoch(self, epoch: int, report: Callable[[Progress], None]) -> None:
-        """Make one pass over all center words."""
-        order = self._centers[
-            random_order(stream_key(self._settings.seed, epoch, "centers"), len(self._centers))
-        ]
+        """Make one pass over all center words, or one of as many."""
         began, done, loss, pairs = time.perf_counter(), 0, 0.0, 0.0
         with self._gradient(self._block, self._threads) as gradient:
-            for number in range(self._blocks):
-                centers = np.sort(order[number * self._block : (number + 1) * self._block])
-                loss += self._step(gradient, centers, epoch, number)
-                pairs += float(self._pairs[centers].sum())
+            for number, batch in enumerate(self._batches.of_pass(epoch)):
+                loss += self._step(gradient, batch, epoch * self._blocks + number)
+                counted = self._loss.pairs[batch.centers]
+                pairs += float(counted.sum() if batch.weights is None else counted @ batch.weights)
                 until = self._tokens * (number + 1) // self._blocks
                 if number + 1 == self._blocks or self._reports(number):
                     now = time.perf_counter()
@@ -145,22 +137,28 @@ class CooccurrenceTrainer:
         reports = min(self._blocks, max(1, REPORTS_A_RUN // self.epochs))
         return number * reports // self._blocks < (number + 1) * reports // self._blocks
 
-    def _step(self, gradient: BlockGradient, centers: np.ndarray, epoch: int, number: int) -> float:
+    def _step(self, gradient: BlockGradient, batch: Batch, steps_before: int) -> float:
         """Make the step of one block: the sum of its losses before."""
-        steps_before = epoch * self._blocks + number
         rate = self._rate(steps_before)
         shrink = rate * self._weight_decay
+        centers, weights = batch
 
         def outside_step(tile: slice, values: np.ndarray) -> None:
             values *= self._scale
             words = np.arange(tile.start, tile.stop, dtype=np.int32)
             self._outside_steps.step(
-                words, values, rate * self._outside_share, shrink / self._blocks, steps_before + 1
+                words, values, rate * self._outside_share, shrink / self._blocks
             )
 
-        loss, values = gradient(centers, self.parameters.center_vectors[centers], outside_step)
+        center_vectors = self.parameters.center_vectors
+        loss, values = gradient(centers, center_vectors[centers], outside_step, weights)
         values *= self._scale
-        self._center_steps.step(centers, values, rate, shrink, epoch + 1)
+        if weights is None:
+            self._center_steps.step(centers, values, rate, shrink)
+        else:
+            # Some words are drawn often, others in few passes: decay is the same for all.
+            center_vectors[self._loss.centers] *= np.float32(1 - shrink / self._blocks)
+            self._center_steps.step(centers, values, rate, 0.0)
         return loss
 
     def _rate(self, steps: int) -> float:
@@ -172,22 +170,12 @@ class CooccurrenceTrainer:
             return highest * (steps + 1) / (warm_up * self.epochs * self._blocks + 1)
         return float(highest - (highest - lowest) * (done - warm_up) / (1 - warm_up))
 
-    @contextmanager
-    def _gradient(self, block: int, threads: int) -> Iterator[BlockGradient]:
-        """Give what computes gradients, while its threads live."""
-        from threadpoolctl import threadpool_limits
-
-        outsides = self.parameters.outside_vectors
-        with (
-            threadpool_limits(limits=1, user_api="blas"),
-            ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as executor,
-        ):
-            work = Work(self._counts, outsides, block, executor, threads)
-            if self.noise is not None:
-                yield SamplingGradient(work, self.noise, self._settings.negatives)
-            else:
-                assert self._settings.memory_limit is not None
-                yield SoftmaxGradient(work, self._settings.memory_limit * 2**20)
+    def _gradient(self, block: int, threads: int) -> AbstractContextManager[BlockGradient]:
+        assert self._settings.memory_limit is not None
+        return self._loss.gradient(
+            self.parameters.outside_vectors, block,
+            threads=threads, memory_limit=self._settings.memory_limit * 2**20,
+        )  # fmt: skip
 
 
 def outside_rate_share(optimizer: str, blocks: int) -> float:
@@ -216,14 +204,14 @@ class Optimizer:
         squares, means = (len(matrix) * (name in names) for names in (("adam", "adagrad"), "adam"))
         self._squares = np.zeros((squares, dim), dtype=np.float32)
         self._means = np.zeros((means, dim), dtype=np.float32)
+        self._steps = np.zeros(len(matrix), dtype=np.int64)  # of each row
 
-    def step(
-        self, rows: np.ndarray, gradients: np.ndarray, rate: float, shrink: float, number: int
-    ) -> None:
-        """Make a step on some rows (n,) int32, the `number`-th of theirs, from 1."""
+    def step(self, rows: np.ndarray, gradients: np.ndarray, rate: float, shrink: float) -> None:
+        """Make a step on some rows (n,) int32, each at most once."""
         given = self._matrix, rows, gradients, np.float32(rate), np.float32(shrink)
+        self._steps[rows] += 1
         if self._name == "adam":
-            adam_rows(*given, self._means, self._squares, number)
+            adam_rows(*given, self._means, self._squares, self._steps[rows])
         elif self._name == "adagrad":
             adagrad_rows(*given, self._squares)
         else:

@@ -88,17 +88,27 @@ class _Tiled:
         return np.matmul(vectors, outsides.T, out=logits)
 
     def _finish(
-        self, number: int, vectors: np.ndarray, residuals: np.ndarray, step: OutsideStep
+        self, number: int, weighted: np.ndarray, residuals: np.ndarray, step: OutsideStep
     ) -> None:
+        """Multiply residuals; center vectors, where centers have weights, come with theirs."""
         tile = self._tiles[number]
-        np.matmul(residuals, self._outsides[tile], out=self._partial[number, : len(vectors)])
-        step(tile, residuals.T @ vectors)
+        np.matmul(residuals, self._outsides[tile], out=self._partial[number, : len(weighted)])
+        step(tile, residuals.T @ weighted)
 
-    def _center_gradient(self, centers: int) -> np.ndarray:
+    def _center_gradient(self, centers: int, weights: np.ndarray | None) -> np.ndarray:
         total = self._partial[0, :centers].copy()
         for part in self._partial[1:, :centers]:
             total += part
-        return total
+        return _weighted(total, weights)
+
+
+def _weighted(rows: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Multiply rows (B, d) float32 by weights (B,)."""
+    return rows if weights is None else rows * weights.astype(np.float32)[:, None]
+
+
+def _sum_of(losses: np.ndarray, weights: np.ndarray | None) -> float:
+    return math.fsum(losses if weights is None else losses * weights)
 
 
 class SoftmaxGradient(_Tiled):
@@ -125,7 +135,11 @@ class SoftmaxGradient(_Tiled):
         self._totals, self._attained = np.empty((tiles, block)), np.empty((tiles, block))
 
     def __call__(
-        self, centers: np.ndarray, vectors: np.ndarray, step: OutsideStep
+        self,
+        centers: np.ndarray,
+        vectors: np.ndarray,
+        step: OutsideStep,
+        weights: np.ndarray | None = None,
     ) -> tuple[float, np.ndarray]:
         """Compute the gradient of a block.
 
@@ -137,6 +151,8 @@ class SoftmaxGradient(_Tiled):
             Theirs.
         step : callable
             Receives dJ/dU, tile by tile, in any order, from several threads at the same time.
+        weights : (B,) float64 array, optional
+            Each center's loss, and with it the gradient, counts so many times. Default: once.
 
         Returns
         -------
@@ -146,6 +162,7 @@ class SoftmaxGradient(_Tiled):
             dJ/dV.
         """
         count = len(centers)
+        weighted = _weighted(vectors, weights)
         largest, totals = self._largest[:, :count], self._totals[:, :count]
 
         def exponentials(number: int, buffer: np.ndarray) -> np.ndarray:
@@ -170,8 +187,8 @@ class SoftmaxGradient(_Tiled):
             shifts = np.exp((largest - top).astype(np.float64))
         normalisers = (totals * shifts).sum(axis=0)
         row_sums = self._counts.row_sums[centers]
-        loss = math.fsum(row_sums * (top + np.log(normalisers)))
-        loss -= math.fsum(self._attained[:, :count].sum(axis=0))
+        loss = _sum_of(row_sums * (top + np.log(normalisers)), weights)
+        loss -= _sum_of(self._attained[:, :count].sum(axis=0), weights)
         factors = (row_sums / normalisers * shifts).astype(np.float32)
 
         def second_visit(number: int) -> None:
@@ -179,7 +196,7 @@ class SoftmaxGradient(_Tiled):
 
             def finish(values: np.ndarray) -> None:
                 softmax_residuals(values, centers, tile.start, self._counts, factors[number])
-                self._finish(number, vectors, values, step)
+                self._finish(number, weighted, values, step)
 
             if self.keeps_logits:
                 width = tile.stop - tile.start
@@ -189,7 +206,7 @@ class SoftmaxGradient(_Tiled):
                 finish(exponentials(number, buffer))
 
         self._each(second_visit)
-        return loss, self._center_gradient(count)
+        return loss, self._center_gradient(count, weights)
 
 
 class SamplingGradient(_Tiled):
@@ -210,10 +227,15 @@ class SamplingGradient(_Tiled):
         self._losses = np.empty((len(self._tiles), work.block))
 
     def __call__(
-        self, centers: np.ndarray, vectors: np.ndarray, step: OutsideStep
+        self,
+        centers: np.ndarray,
+        vectors: np.ndarray,
+        step: OutsideStep,
+        weights: np.ndarray | None = None,
     ) -> tuple[float, np.ndarray]:
         """Compute the gradient of a block, as `SoftmaxGradient` does."""
-        weights = (self._negatives * self._counts.row_sums[centers]).astype(np.float32)
+        weighted = _weighted(vectors, weights)
+        pushes = (self._negatives * self._counts.row_sums[centers]).astype(np.float32)
 
         def visit(number: int) -> None:
             tile = self._tiles[number]
@@ -222,10 +244,11 @@ class SamplingGradient(_Tiled):
                 pulls = np.empty(logits.shape[1], dtype=np.float32)
                 sampling_residuals(
                     logits, centers, tile.start, self._counts,
-                    self._noise[tile], weights, pulls, self._losses[number],
+                    self._noise[tile], pushes, pulls, self._losses[number],
                 )  # fmt: skip
-                self._finish(number, vectors, logits, step)
+                self._finish(number, weighted, logits, step)
 
         self._each(visit)
         count = len(centers)
-        return math.fsum(self._losses[:, :count].sum(axis=0)), self._center_gradient(count)
+        losses = self._losses[:, :count].sum(axis=0)
+        return _sum_of(losses, weights), self._center_gradient(count, weights)

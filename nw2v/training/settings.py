@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -22,6 +23,8 @@ CONFIGURATION_KEYS = {
     "batch_windows": "trainer.batch_windows",
     "optimizer": "trainer.optimizer",
     "batch_centers": "trainer.batch_centers",
+    "center_order": "trainer.center_order",
+    "center_exponent": "trainer.center_exponent",
     "warm_up": "trainer.warm_up",
     "weight_decay": "trainer.weight_decay",
     "memory_limit": "trainer.memory_limit",
@@ -51,17 +54,21 @@ STUDIED_DEFAULTS = {
 COOCCURRENCE_DEFAULTS: dict[str, Any] = {
     "optimizer": "adam",
     "batch_centers": 512,
+    "center_order": "sweep",
     "warm_up": 0.05,
     "weight_decay": 2.0,
     "memory_limit": 1024,
 }
 """What `trainer=cooccurrence` takes for its own settings, where they are unset."""
+CENTER_EXPONENT = 1.0
+"""With `trainer.center_order=weight`, where `trainer.center_exponent` is unset."""
 STUDIED_BATCH_WINDOWS = 1
 """Windows of the naive softmax that share a step where `trainer.batch_windows` is unset."""
 LARGEST_BATCH = 4096
 LARGEST_BATCH_CENTERS = 65_536
 TRAINERS = ("stream", "cooccurrence")
 OPTIMIZERS = ("adam", "adagrad", "sgd")
+CENTER_ORDERS = ("sweep", "weight")
 LARGEST_STEP = 0.5
 """Default learning rate times the times that a word may be a negative of one center."""
 LARGEST_DIM = 10_000
@@ -91,6 +98,8 @@ class TrainingSettings:
     batch_windows: int | None = None
     optimizer: str | None = None
     batch_centers: int | None = None
+    center_order: str | None = None
+    center_exponent: float | None = None
     warm_up: float | None = None
     weight_decay: float | None = None
     memory_limit: int | None = None
@@ -119,6 +128,8 @@ class TrainingSettings:
         _whole("batch_windows", self.batch_windows, 1, LARGEST_BATCH, optional=True)
         _one_of("optimizer", self.optimizer, OPTIMIZERS, optional=True)
         _whole("batch_centers", self.batch_centers, 1, LARGEST_BATCH_CENTERS, optional=True)
+        _one_of("center_order", self.center_order, CENTER_ORDERS, optional=True)
+        _number("center_exponent", self.center_exponent, 0.0, 10.0, optional=True)
         _number("warm_up", self.warm_up, 0.0, 0.9, optional=True)
         _number("weight_decay", self.weight_decay, 0.0, 10.0, optional=True)
         _whole("memory_limit", self.memory_limit, 1, 10**9, optional=True)
@@ -145,17 +156,24 @@ class TrainingSettings:
             )
 
     def _check_trainer(self) -> None:
-        """Refuse what belongs to another trainer, where it would do nothing."""
-        if self.trainer == "cooccurrence":
-            others, why = ["batch_windows"], "it takes all windows of a center word at one time"
-        else:
-            others, why = [*COOCCURRENCE_DEFAULTS], "it takes the text window by window"
-        for name in others:
+        """Refuse what belongs to another trainer or optimizer, where it would do nothing."""
+        if self.trainer == "stream":
+            others = (*COOCCURRENCE_DEFAULTS, "center_exponent")
+            self._refuse_given(others, "trainer=stream", "it takes the text window by window")
+            return
+        why = "it takes all windows of a center word at one time"
+        self._refuse_given(("batch_windows",), "trainer=cooccurrence", why)
+        if self.center_order != "weight":
+            why = "every center word once a pass"
+            self._refuse_given(("center_exponent",), "trainer.center_order=sweep", why)
+
+    def _refuse_given(self, names: Sequence[str], owner: str, why: str) -> None:
+        for name in names:
             value = getattr(self, name)
             if value is not None:
                 raise InputError(
-                    f"{CONFIGURATION_KEYS[name]}={value}: trainer={self.trainer} has no such "
-                    f"setting ({why}); leave it unset"
+                    f"{CONFIGURATION_KEYS[name]}={value}: {owner} has no such setting ({why}); "
+                    "leave it unset"
                 )
 
     def resolved(self, counts: np.ndarray | None = None) -> TrainingSettings:
@@ -181,13 +199,7 @@ class TrainingSettings:
         if self.min_learning_rate is None:
             values["min_learning_rate"] = learning_rate / 250
         if self.trainer == "cooccurrence":
-            values |= {
-                name: value
-                for name, value in COOCCURRENCE_DEFAULTS.items()
-                if getattr(self, name) is None
-            }
-            if self.weight_decay is None and self.optimizer in ("adagrad", "sgd"):
-                values["weight_decay"] = 0.0  # studied with Adam alone
+            values = self._resolved_for_counts(values)
         elif self.batch_windows is None and self.loss == "naive_softmax":
             values["batch_windows"] = STUDIED_BATCH_WINDOWS
         if self.threads is None:
@@ -195,6 +207,16 @@ class TrainingSettings:
         if all(getattr(self, name) == value for name, value in values.items()):
             return self
         return replace(self, **values)
+
+    def _resolved_for_counts(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Add what `trainer=cooccurrence` takes for its own settings, where they are unset."""
+        defaults = dict(COOCCURRENCE_DEFAULTS)
+        if self.optimizer in ("adagrad", "sgd"):
+            defaults["weight_decay"] = 0.0  # studied with Adam alone
+        if self.center_order == "weight":
+            defaults["center_exponent"] = CENTER_EXPONENT
+        unset = {name: v for name, v in defaults.items() if getattr(self, name) is None}
+        return values | unset
 
     def _largest_load(self, counts: np.ndarray) -> float:
         """How many times a center the most frequent word is a negative, on average."""

@@ -45,14 +45,17 @@ def test_adagrad():
 
 
 def test_adam():
+    """Rows may have made different numbers of steps before."""
     comp, gradients = example()
     start, ref = comp.copy(), comp[:, :5].astype(np.float64)
     means, squares = np.zeros((2, 6, 5), dtype=np.float32)
     m, s = np.zeros((2, 6, 5))
     for t, g in enumerate(gradients, 1):
-        adam_rows(comp, ROWS, g, np.float32(0.1), np.float32(0.01), means, squares, t)
+        steps = np.array([t, t, t + 3])
+        adam_rows(comp, ROWS, g, np.float32(0.1), np.float32(0.01), means, squares, steps)
         m[ROWS] = 0.9 * m[ROWS] + 0.1 * g
         s[ROWS] = 0.999 * s[ROWS] + 0.001 * g.astype(np.float64) ** 2
-        step = 0.1 * (m[ROWS] / (1 - 0.9**t)) / (np.sqrt(s[ROWS] / (1 - 0.999**t)) + EPSILON)
+        first, second = (1 - decay ** steps[:, None] for decay in (0.9, 0.999))
+        step = 0.1 * (m[ROWS] / first) / (np.sqrt(s[ROWS] / second) + EPSILON)
         ref[ROWS] -= step + 0.01 * ref[ROWS]
     check(comp, ref, start)

@@ -40,6 +40,10 @@ def trainer_for(counts, occurrences, **options):
     return trainer
 
 
+def random_vectors():
+    return 0.5 * np.random.default_rng(3).normal(size=(2, VOCABULARY, 8)).astype(np.float32)
+
+
 def train(trainer):
     reports: list[Progress] = []
     for epoch in range(trainer.epochs):
@@ -137,6 +141,76 @@ def test_another_seed_visits_centers_in_another_order():
     assert losses[1] != losses[2]
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_mean_of_drawn_steps_is_the_exact_gradient(loss):
+    """docs/derivations.md, section 12: each step is its share of the whole sum, on average."""
+    dense, counts, occurrences = example()
+    objective = make_loss(loss, negatives=3)
+    V, U = random_vectors()
+    noise = objective.noise_distribution(occurrences)
+    exact = whole_corpus_loss_and_gradient(dense.astype(np.float64), V, U, objective, noise)
+    trainer = trainer_for(
+        counts, occurrences, loss=loss, center_order="weight", center_exponent=0.7
+    )
+    drawn = []
+    with trainer._gradient(16, 1) as gradient:
+        for epoch in range(400):
+            step = np.zeros((2, VOCABULARY, 8))
+            total = 0.0
+            for batch in trainer._batches.of_pass(epoch):
+                dU = step[1]
+
+                def add(tile, values, dU=dU):
+                    dU[tile] += values
+
+                trainer.parameters.outside_vectors[:] = U
+                some, values = gradient(
+                    batch.centers, V[batch.centers].astype(np.float32), add, batch.weights
+                )
+                step[0, batch.centers] += values
+                total += some
+            drawn.append(np.append(step.ravel(), total))
+    steps = np.array(drawn)
+    error = steps.std(axis=0) / np.sqrt(len(steps))
+    expected = np.append(np.stack(exact[1:]).ravel(), exact[0])
+    # 961 means: 4.5 standard errors for the largest, and float32.
+    assert (np.abs(steps.mean(axis=0) - expected) <= 4.5 * error + 1e-4 * np.abs(expected)).all()
+    assert np.linalg.norm(error) < 0.1 * np.linalg.norm(expected)  # a mean that tells something
+
+
+@pytest.mark.parametrize(("optimizer", "rate"), [("adam", 0.05), ("adagrad", 0.3), ("sgd", 0.3)])
+def test_drawn_centers_learn_and_repeat_on_any_number_of_threads(optimizer, rate):
+    _, counts, occurrences = example()
+    found = []
+    for threads in (1, 3):
+        trainer = trainer_for(
+            counts, occurrences, loss="naive_softmax", optimizer=optimizer, center_order="weight",
+            learning_rate=rate, epochs=20, threads=threads,
+        )  # fmt: skip
+        reports = train(trainer)
+        found.append(([report.loss for report in reports], trainer.parameters.centers))
+        assert reports[-1].loss / reports[-1].pairs < 0.97 * trainer.initial_loss
+    assert found[0][0] == found[1][0]
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+
+
+def test_drawn_centers_lose_as_much_by_decay_as_swept_ones():
+    """However often a word is drawn; one without pairs keeps its vector."""
+    _, counts, occurrences = example()
+    trainer = trainer_for(
+        counts, occurrences, center_order="weight", optimizer="sgd", warm_up=0.0, epochs=1,
+        learning_rate=1e-8, min_learning_rate=1e-8, weight_decay=10.0,
+    )  # fmt: skip
+    trainer._weight_decay = 2e7  # a fifth a pass, and hardly any gradient
+    before = trainer.parameters.centers.copy()
+    train(trainer)
+    others = np.delete(np.arange(VOCABULARY), 7)
+    np.testing.assert_allclose(
+        trainer.parameters.centers[others], (1 - 0.2 / 4) ** 4 * before[others], atol=1e-4
+    )
+    np.testing.assert_array_equal(trainer.parameters.centers[7], before[7])
+
+
 def test_a_word_without_pairs_keeps_its_center_vector():
     _, counts, occurrences = example()
     trainer = trainer_for(counts, occurrences)
@@ -184,6 +258,12 @@ def test_counts_without_pairs_are_refused():
         ({"trainer": "stream", "batch_centers": 5}, "trainer.batch_centers=5: trainer=stream has"),
         ({"batch_windows": 8}, "trainer.batch_windows=8: trainer=cooccurrence has no such setting"),
         ({"optimizer": "lion"}, "trainer.optimizer='lion': expected adam or adagrad or sgd"),
+        ({"center_order": "random"}, "trainer.center_order='random': expected sweep or weight"),
+        ({"center_exponent": 0.5}, "center_exponent=0.5: trainer.center_order=sweep has no such"),
+        (
+            {"trainer": "stream", "center_order": "weight"},
+            "center_order=weight: trainer=stream has",
+        ),
         ({"batch_centers": 0}, "trainer.batch_centers=0: expected a whole number"),
         ({"warm_up": 1.0}, "trainer.warm_up=1.0: expected a number from 0 to 0.9"),
         ({"memory_limit": 0}, "trainer.memory_limit=0: expected a whole number"),
