@@ -18,15 +18,15 @@ from nw2v.corpus.vocabulary import Vocabulary
 from nw2v.errors import InputError
 from nw2v.evaluation.heldout import draw_heldout_pairs, heldout_metrics
 from nw2v.files import write_atomically
-from nw2v.kernels.exact_tiles import Counts
 from nw2v.losses import make_loss
 from nw2v.training.callbacks import Callback
-from nw2v.training.cooccurrence import CooccurrenceTrainer
+from nw2v.training.lbfgs import refuse_what_does_not_fit
 from nw2v.training.loop import fit
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream import StreamTrainer
 from nw2v.training.trainer import Trainer
+from nw2v.training.trainer_on_counts import trainer_on_counts
 from nw2v.vectors import WordVectors
 from nw2v.vectors.model_file import load_model, save_model
 
@@ -201,9 +201,10 @@ def train(
         Windows of the naive softmax that share one step, at the parameters from before it; 1 is the
         textbook loop. Unset: the studied default. Negative sampling has no such batch:
         there it must stay unset.
-    optimizer : {"adam", "adagrad", "sgd"}, optional
+    optimizer : {"adam", "adagrad", "sgd", "lbfgs"}, optional
         How trainer="cooccurrence" follows its gradients. Unset, like the six below: the studied
-        default. With trainer="stream" all seven must stay unset.
+        default. With trainer="stream" all seven must stay unset. "lbfgs" takes all center words at
+        one time and makes one iteration a pass; it has no learning rate, batches or warm-up.
     batch_centers : int, optional
         Center words that make a step together.
     center_order : {"sweep", "weight"}, optional
@@ -215,10 +216,12 @@ def train(
     warm_up : float, optional
         Part of all steps in which the learning rate rises, 0 to 0.9.
     weight_decay : float, optional
-        A pass takes this part of the learning rate away from every vector.
+        A pass takes this part of the learning rate away from every vector. With "lbfgs", half of it
+        times the squared length of each vector is added to the loss of its word instead.
     memory_limit : int, optional
-        MiB for the logits of the naive softmax: beyond it they are computed twice. Counts that
-        would need more disk than there is are refused.
+        MiB for the logits of the naive softmax: beyond it they are computed twice. "lbfgs" is
+        refused where its memory of past steps would take more. Counts that would need more disk
+        than there is are refused.
     threads : int, optional
         Unset: all cores that this process may use.
     deterministic : bool
@@ -380,6 +383,8 @@ def _cooccurrence_trainer(
         for callback in callbacks:
             callback.counting(done, total)
 
+    if settings.optimizer == "lbfgs":  # before the work of counting
+        refuse_what_does_not_fit(len(split.vocabulary), settings)
     found = split.cooccurrences(
         window=settings.window,
         subsample=settings.subsample,
@@ -387,12 +392,8 @@ def _cooccurrence_trainer(
         threads=settings.threads,
         progress=counted,
     )
-    return CooccurrenceTrainer(
-        Counts(found.offsets, found.words, found.counts, found.row_sums()),
-        split.vocabulary.counts,
-        len(split.training.tokens),
-        parameters,
-        settings,
+    return trainer_on_counts(
+        found, split.vocabulary.counts, len(split.training.tokens), parameters, settings
     )
 
 

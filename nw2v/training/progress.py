@@ -314,6 +314,8 @@ def _opening(start: TrainingStart) -> str:
     ):
         if settings.get(name) is not None:
             parts.append(f"{settings[name]} {one if settings[name] == 1 else several}")
-    if "learning_rate" in settings:
+    if settings.get("learning_rate") is not None:
         parts.append(f"learning rate {settings['learning_rate']:g}")
+    elif settings.get("optimizer") == "lbfgs":
+        parts.append("L-BFGS")
     return "training: " + ", ".join(parts)

@@ -62,12 +62,20 @@ COOCCURRENCE_DEFAULTS: dict[str, Any] = {
 """What `trainer=cooccurrence` takes for its own settings, where they are unset."""
 CENTER_EXPONENT = 1.0
 """With `trainer.center_order=weight`, where `trainer.center_exponent` is unset."""
+LBFGS_EPOCHS = 100
+LBFGS_WEIGHT_DECAY = 0.01
+"""What `trainer.optimizer=lbfgs` takes for passes and weight decay, where they are unset."""
+NOT_OF_LBFGS = (
+    "learning_rate", "min_learning_rate", "batch_centers", "center_order", "center_exponent",
+    "warm_up",
+)  # fmt: skip
+"""What `trainer.optimizer=lbfgs` has no use for."""
 STUDIED_BATCH_WINDOWS = 1
 """Windows of the naive softmax that share a step where `trainer.batch_windows` is unset."""
 LARGEST_BATCH = 4096
 LARGEST_BATCH_CENTERS = 65_536
 TRAINERS = ("stream", "cooccurrence")
-OPTIMIZERS = ("adam", "adagrad", "sgd")
+OPTIMIZERS = ("adam", "adagrad", "sgd", "lbfgs")
 CENTER_ORDERS = ("sweep", "weight")
 LARGEST_STEP = 0.5
 """Default learning rate times the times that a word may be a negative of one center."""
@@ -148,7 +156,8 @@ class TrainingSettings:
         _whole("heldout_centers", self.heldout_centers, 1, 10**9)
         _whole("seed", self.seed, 0, LARGEST_SEED)
         resolved = self.resolved()
-        assert resolved.learning_rate is not None and resolved.min_learning_rate is not None
+        if resolved.learning_rate is None or resolved.min_learning_rate is None:
+            return  # lbfgs
         if resolved.min_learning_rate > resolved.learning_rate:
             raise InputError(
                 f"trainer.min_learning_rate={resolved.min_learning_rate:g} is above "
@@ -163,7 +172,10 @@ class TrainingSettings:
             return
         why = "it takes all windows of a center word at one time"
         self._refuse_given(("batch_windows",), "trainer=cooccurrence", why)
-        if self.center_order != "weight":
+        if self.optimizer == "lbfgs":
+            why = "it takes all center words at one time and searches for the length of each step"
+            self._refuse_given(NOT_OF_LBFGS, "trainer.optimizer=lbfgs", why)
+        elif self.center_order != "weight":
             why = "every center word once a pass"
             self._refuse_given(("center_exponent",), "trainer.center_order=sweep", why)
 
@@ -211,7 +223,14 @@ class TrainingSettings:
     def _resolved_for_counts(self, values: dict[str, Any]) -> dict[str, Any]:
         """Add what `trainer=cooccurrence` takes for its own settings, where they are unset."""
         defaults = dict(COOCCURRENCE_DEFAULTS)
-        if self.optimizer in ("adagrad", "sgd"):
+        if self.optimizer == "lbfgs":
+            values = {name: value for name, value in values.items() if name not in NOT_OF_LBFGS}
+            if self.epochs is None:
+                values["epochs"] = LBFGS_EPOCHS
+            for name in NOT_OF_LBFGS:
+                defaults.pop(name, None)
+            defaults["weight_decay"] = LBFGS_WEIGHT_DECAY
+        elif self.optimizer in ("adagrad", "sgd"):
             defaults["weight_decay"] = 0.0  # studied with Adam alone
         if self.center_order == "weight":
             defaults["center_exponent"] = CENTER_EXPONENT
