@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 
 from nw2v.corpus import EncodedText
+from nw2v.corpus.cooccurrence import cooccurrences
 from nw2v.jit.compile import is_kept
-from nw2v.kernels import naive_softmax, negative_sampling
+from nw2v.kernels import exact_tiles, naive_softmax, negative_sampling
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream import StreamTrainer
+from nw2v.training.trainer_on_counts import trainer_on_counts
 
 # Nobody waits for them; Python would warn if they were forgotten while they run.
 _processes: list[subprocess.Popen[bytes]] = []
@@ -39,8 +41,11 @@ def compile_ahead(settings: Mapping[str, Any]) -> None:
         Keywords of `nw2v.train`; those that are no settings of a trainer do not count.
     """
     negatives = negative_sampling
-    kernels = (naive_softmax.work, negatives.work, negatives.negative_sampling_pass)
-    if settings["trainer"] != "stream" or any(is_kept(kernel) for kernel in kernels):
+    kernels: dict[str, tuple[Any, ...]] = {
+        "stream": (naive_softmax.work, negatives.work, negatives.negative_sampling_pass),
+        "cooccurrence": (exact_tiles.softmax_exponentials, exact_tiles.sampling_residuals),
+    }
+    if any(is_kept(kernel) for kernel in kernels[settings["trainer"]]):
         return
     command = [sys.executable, "-m", __name__, json.dumps(dict(settings))]
     # Without it, training compiles for itself.
@@ -61,10 +66,16 @@ def compile_for(settings: Mapping[str, Any]) -> None:
     tokens, offsets = np.zeros(2, dtype=np.int32), np.array([0, 2])
     for array in (tokens, offsets):
         array.flags.writeable = False  # as texts are, which code is compiled for
-    counts = np.array([2])
+    text, counts = EncodedText(tokens, offsets), np.array([2])
     resolved = TrainingSettings(**settings).resolved(counts)
     parameters = Parameters(1, resolved.dim, seed=1, initial_scale=1.0)
-    StreamTrainer(EncodedText(tokens, offsets), counts, parameters, resolved).prepare()
+    if resolved.trainer == "stream":
+        StreamTrainer(text, counts, parameters, resolved).prepare()
+        return
+    found = cooccurrences(
+        text, counts, window=resolved.window, subsample=0.0, shrink_window=resolved.shrink_window
+    )
+    trainer_on_counts(found, counts, len(tokens), parameters, resolved).prepare()
 
 
 if __name__ == "__main__":
