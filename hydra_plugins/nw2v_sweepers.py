@@ -39,4 +39,5 @@ class GridSweeper(Sweeper):
         """Launch the jobs that `nw2v train` has planned."""
         from nw2v.cli.grid import launch_planned
 
-        return launch_planned(self)
+        assert self.launcher is not None
+        return launch_planned(self.launcher, self.max_batch_size)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
-
-    from hydra_plugins.nw2v_sweepers import GridSweeper
+    from hydra.plugins.launcher import Launcher
 
 # The overrides of the jobs to launch, and the number of the first.
 _planned: list[tuple[list[list[str]], int]] = []
@@ -25,16 +24,15 @@ def planned(overrides: list[list[str]], first: int) -> Iterator[None]:
         _planned.pop()
 
 
-def launch_planned(sweeper: GridSweeper) -> list[Sequence[JobReturn]]:
-    """Launch the planned jobs, as many at a time as the sweeper's `max_batch_size` says.
+def launch_planned(launcher: Launcher, batch_size: int | None) -> list[Sequence[JobReturn]]:
+    """Launch the planned jobs, so many at a time (None: all).
 
     A job that fails stops neither the others nor the next batch: its record tells of it.
     """
     overrides, first = _planned[-1]
-    assert sweeper.launcher is not None
-    size: Any = sweeper.max_batch_size or max(1, len(overrides))
+    size = batch_size or max(1, len(overrides))
     returns = []
     for start in range(0, len(overrides), size):
         batch = overrides[start : start + size]
-        returns.append(sweeper.launcher.launch(batch, initial_job_idx=first + start))
+        returns.append(launcher.launch(batch, initial_job_idx=first + start))
     return returns
