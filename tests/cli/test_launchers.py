@@ -160,6 +160,8 @@ def test_the_end_of_the_launching_process_saves_what_was_learnt_and_leaves_no_pr
         "tracking=none",
         "seed=1,2,3",
         "trainer.epochs=1000000",
+        "hydra/launcher=joblib",
+        "hydra.launcher.n_jobs=2",
     ]
     with log.open("w") as file:
         process = subprocess.Popen(
