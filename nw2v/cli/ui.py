@@ -15,7 +15,19 @@ def run(arguments: Sequence[str]) -> int:
         description="Serve MLflow's pages on the store that the runs went to.",
     )
     parser.add_argument(
+        "run",
+        nargs="?",
+        metavar="RUN",
+        help="the run to show, by id, name or output folder (default: all runs of the experiment)",
+    )
+    parser.add_argument(
         "--port", type=_port, metavar="N", help="where to listen (default: 5000, or a free one)"
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="the address to listen on (default: 127.0.0.1, this machine only)",
     )
     parser.add_argument(
         "--uri",
@@ -25,10 +37,18 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--experiment", metavar="NAME", help="the experiment whose runs are shown (default: nw2v)"
     )
+    parser.add_argument("--open", action="store_true", help="open the page in the browser as well")
     options = parser.parse_args(arguments)
     from nw2v.tracking.ui import run_ui
 
-    return run_ui(options.uri, port=options.port, experiment=options.experiment)
+    return run_ui(
+        options.uri,
+        port=options.port,
+        host=options.host,
+        run=options.run,
+        experiment=options.experiment,
+        in_browser=options.open,
+    )
 
 
 def _port(text: str) -> int:

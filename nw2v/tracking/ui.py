@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -11,21 +10,18 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
+import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import quote
 
 from nw2v.errors import InputError
+from nw2v.tracking.server_pages import experiment_url, find_experiment, find_run, newest_run
 from nw2v.tracking.store import (
     artifact_folder,
     is_server,
-    page,
     readable,
-    resolve_experiment,
     resolve_uri,
     server_problem,
     sqlite_file,
@@ -61,19 +57,14 @@ def ui_environment() -> dict[str, str]:
     return {**quiet, **os.environ}
 
 
-def experiment_url(server: str, experiment_id: str | None = None) -> str:
-    """Return the address of an experiment's runs (or of all experiments) in the training view."""
-    return page(
-        server, "experiments" if experiment_id is None else f"experiments/{experiment_id}/runs"
-    )
-
-
 def run_ui(
     uri: str | None = None,
     *,
     port: int | None = None,
     host: str = "127.0.0.1",
+    run: str | None = None,
     experiment: str | None = None,
+    in_browser: bool = False,
     tell: Callable[[str], None] = print,
 ) -> int:
     """Serve the UI until Ctrl-C; for a store that is a server, say which address to open.
@@ -85,9 +76,14 @@ def run_ui(
     port : int, optional
         The port to listen on. If not given: 5000, or the next one that is free.
     host : str
-        The address to listen on.
+        The address to listen on; 0.0.0.0 or :: for all of this machine's.
+    run : str, optional
+        The run whose page is shown, by id, name or output folder. If not given, the experiment's
+        page is, and its newest run's is named as well.
     experiment : str, optional
         The experiment whose page is shown, as in `nw2v.tracking.store.resolve_experiment`.
+    in_browser : bool
+        Open the page in the user's browser too.
     tell : callable
         Takes each line for the user.
 
@@ -99,11 +95,11 @@ def run_ui(
     Raises
     ------
     InputError
-        If there is no store yet, or the port is taken.
+        If there is no store yet, no such run, or the port is taken.
     """
     uri = resolve_uri(uri)
     if is_server(uri):
-        _tell_remote(uri, experiment, tell)
+        _tell_remote(uri, run, experiment, in_browser, tell)
         return 0
     if uri.startswith("databricks"):
         raise InputError(f"the runs are at {uri}: open the Databricks workspace in a browser")
@@ -114,7 +110,7 @@ def run_ui(
             "which you trained, or name the store in MLFLOW_TRACKING_URI"
         )
     port = _choose_port(host, port)
-    server = f"http://{host}:{port}"
+    server = f"http://{_reachable(host)}:{port}"
     tell(f"Starting MLflow's UI on {readable(uri)} (some ten seconds) ...")
     with tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace") as log:
         command = build_ui_command(uri, port, host)
@@ -124,8 +120,8 @@ def run_ui(
                 if not _wait_until_up(process, server):
                     tell(f"MLflow's server did not start:\n{_last_lines(log)}")
                     return 1
-                address = experiment_url(server, _experiment_id(server, experiment))
-                tell(f"Open {address}\nCtrl-C ends it.")
+                _show(server, run, experiment, in_browser, tell)
+                tell("Ctrl-C ends it.")
                 process.wait()
             except KeyboardInterrupt:
                 return 0
@@ -133,12 +129,46 @@ def run_ui(
         return 1
 
 
-def _tell_remote(uri: str, experiment: str | None, tell: Callable[[str], None]) -> None:
-    problem = server_problem(uri)
-    identifier = None if problem else _experiment_id(uri, experiment)
-    tell(f"The runs are on a server: open {experiment_url(uri, identifier)}")
-    if problem:
-        tell(f"(It does not work at the moment: {problem}.)")
+def _tell_remote(
+    uri: str,
+    run: str | None,
+    experiment: str | None,
+    in_browser: bool,
+    tell: Callable[[str], None],
+) -> None:
+    tell("The runs are on a server.")
+    if problem := server_problem(uri):
+        tell(f"Open {experiment_url(uri)}\n(It does not work at the moment: {problem}.)")
+    else:
+        _show(uri, run, experiment, in_browser, tell)
+
+
+def _show(
+    server: str,
+    run: str | None,
+    experiment: str | None,
+    in_browser: bool,
+    tell: Callable[[str], None],
+) -> None:
+    """Say which page to open, and open it if that is wanted."""
+    if run is not None:
+        address = find_run(server, run)
+        tell(f"Open {address}")
+    else:
+        identifier = find_experiment(server, experiment)
+        address = experiment_url(server, identifier)
+        tell(f"Open {address}")
+        if newest := newest_run(server, identifier):
+            tell(f"newest run: {newest}")
+    if in_browser and not webbrowser.open(address):
+        tell("(No browser could be started: open the page yourself.)")
+
+
+def _reachable(host: str) -> str:
+    """Return the host as it is written in an address that a browser on this machine can open."""
+    if host in ("0.0.0.0", "::", ""):
+        return "127.0.0.1" if host != "::" else "[::1]"
+    return f"[{host}]" if ":" in host else host
 
 
 def _choose_port(host: str, port: int | None) -> int:
@@ -253,21 +283,6 @@ def _wait_until_up(process: subprocess.Popen[str], server: str) -> bool:
             return True
         time.sleep(0.2)
     return False
-
-
-def _experiment_id(server: str, experiment: str | None) -> str | None:
-    """Ask a server for an experiment's id, so that MLflow need not be imported for it."""
-    name, identifier = resolve_experiment(experiment)
-    if name is None:
-        return identifier
-    address = f"{server.rstrip('/')}/api/2.0/mlflow/experiments/get-by-name"
-    try:
-        with urllib.request.urlopen(
-            f"{address}?experiment_name={quote(name, safe='')}", timeout=5
-        ) as answer:
-            return str(json.load(answer)["experiment"]["experiment_id"])
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 def _last_lines(log: IO[str], count: int = 15) -> str:

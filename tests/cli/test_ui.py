@@ -12,12 +12,11 @@ from nw2v.cli import main
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], {"uri": None, "port": None, "experiment": None}),
-        (["--port", "5123"], {"uri": None, "port": 5123, "experiment": None}),
-        (
-            ["--uri", "runs.db", "--experiment", "mine"],
-            {"uri": "runs.db", "port": None, "experiment": "mine"},
-        ),
+        ([], {}),
+        (["--port", "5123"], {"port": 5123}),
+        (["--uri", "runs.db", "--experiment", "mine"], {"uri": "runs.db", "experiment": "mine"}),
+        (["outputs/run", "--host", "0.0.0.0"], {"run": "outputs/run", "host": "0.0.0.0"}),
+        (["--open"], {"in_browser": True}),
     ],
 )
 def test_what_is_given_reaches_the_server(
@@ -31,7 +30,15 @@ def test_what_is_given_reaches_the_server(
 
     monkeypatch.setattr("nw2v.tracking.ui.run_ui", run_ui)
     assert main(["ui", *arguments]) == 0
-    assert calls == [expected]
+    default = {
+        "uri": None,
+        "port": None,
+        "host": "127.0.0.1",
+        "run": None,
+        "experiment": None,
+        "in_browser": False,
+    }
+    assert calls == [default | expected]
 
 
 def test_without_a_store_there_is_nothing_to_show(

@@ -12,7 +12,8 @@ import pytest
 from nw2v.errors import InputError
 from nw2v.tracking import processes
 from nw2v.tracking import ui as ui_module
-from nw2v.tracking.ui import build_ui_command, experiment_url, run_ui, ui_environment
+from nw2v.tracking.server_pages import experiment_url, find_run, newest_run
+from nw2v.tracking.ui import build_ui_command, run_ui, ui_environment
 
 
 @pytest.fixture
@@ -71,7 +72,8 @@ def test_a_port_that_does_not_exist(port):
 def test_a_remote_server_that_is_away_is_named_all_the_same():
     lines: list[str] = []
     assert run_ui("http://user:secret@127.0.0.1:9/", tell=lines.append) == 0
-    assert "open http://127.0.0.1:9/#/experiments?workflowType" in lines[0]
+    assert lines[0] == "The runs are on a server."
+    assert lines[1].startswith("Open http://127.0.0.1:9/#/experiments?workflowType")
     assert "does not work at the moment" in lines[1]
 
 
@@ -146,4 +148,60 @@ def test_the_real_server(ui):
         assert json.load(answer)["experiment"]["experiment_id"] == "0"
     lines: list[str] = []
     assert run_ui(server, experiment="Default", tell=lines.append) == 0
-    assert lines == [f"The runs are on a server: open {ui}"]
+    assert lines == ["The runs are on a server.", f"Open {ui}"]
+
+
+def test_a_run_is_found_by_id_name_and_folder(ui, store_uri, experiment, tmp_path):
+    from nw2v.tracking.store import open_store
+
+    server = ui.partition("/#/")[0]
+    store = open_store(store_uri, experiment)
+    assert newest_run(server, store.experiment_id) is None
+    parent, child = (
+        store.client.create_run(
+            store.experiment_id,
+            start_time=moment,
+            run_name=name,
+            tags={"nw2v.output_folder": place},
+        ).info.run_id
+        for moment, name, place in (
+            (1000, "it's a parent", str(tmp_path / "multirun")),
+            (2000, "a child", str(tmp_path / "multirun" / "0")),
+        )
+    )
+    view = "?workflowType=machine_learning"
+    pages = f"{server}/#/experiments/{store.experiment_id}/runs"
+    assert newest_run(server, store.experiment_id) == f"{pages}/{child}{view}"
+    store.client.set_tag(child, "mlflow.parentRunId", parent)
+    assert newest_run(server, store.experiment_id) == f"{pages}/{parent}{view}"
+    for name in (child, "a child", "multirun/0", str(tmp_path / "multirun" / "0")):
+        assert find_run(server, name) == f"{pages}/{child}{view}"
+    assert find_run(server, "it's a parent") == f"{pages}/{parent}{view}"
+    lines: list[str] = []
+    assert run_ui(server, run="a child", tell=lines.append) == 0
+    assert lines[1] == f"Open {pages}/{child}{view}"
+    with pytest.raises(InputError, match=r"no MLflow run 'nobody': give a run's id"):
+        run_ui(server, run="nobody", tell=lines.append)
+
+
+def test_a_page_opens_in_the_browser_if_that_is_wanted(ui, monkeypatch):
+    opened: list[str] = []
+    monkeypatch.setattr(ui_module.webbrowser, "open", lambda page: opened.append(page) or False)
+    server, lines = ui.partition("/#/")[0], []
+    assert run_ui(server, experiment="Default", in_browser=True, tell=lines.append) == 0
+    assert opened == [ui]
+    assert lines[-1] == "(No browser could be started: open the page yourself.)"
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("::", "[::1]"),
+        ("::1", "[::1]"),
+        ("box.example.org", "box.example.org"),
+    ],
+)
+def test_the_address_of_every_host_can_be_opened(host, expected):
+    assert ui_module._reachable(host) == expected
