@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import shutil
 import sys
 import textwrap
@@ -16,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from nw2v.cli.application import launch
+from nw2v.cli.command_text import command_text
 from nw2v.cli.configuration import (
     check_output_folder,
     compose_all,
@@ -143,7 +143,7 @@ def _compare(settings: Mapping[str, Any], folder: Path) -> None:
         except DivergenceError as error:
             raise FailedJobsError(str(error)) from error
         tell(hint for hint in corpus.hints if hint not in told)
-        written = write_report(comparison, folder, _command())
+        written = write_report(comparison, folder, command_text("compare", sys.argv[1:]))
         if parent is not None:
             parent.log(written, _metrics(comparison))
         _say(_findings(comparison, folder, parent))
@@ -296,15 +296,6 @@ def _shared(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _command() -> str:
-    """What was typed, without passwords."""
-    from nw2v.tracking.store import without_password
-
-    words = []
-    for word in sys.argv[1:]:
-        key, equals, value = word.partition("=")
-        words.append(shlex.quote(f"{key}{equals}{without_password(value)}"))
-    return " ".join(["nw2v compare", *words])
 
 
 def _metrics(comparison: Comparison) -> dict[str, float]:

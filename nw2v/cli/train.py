@@ -16,6 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from nw2v.cli.application import launch
+from nw2v.cli.command_text import command_text
 from nw2v.cli.configuration import (
     check_output_folder,
     compose_all,
@@ -31,6 +32,7 @@ from nw2v.cli.suggestions import did_you_mean
 from nw2v.cli.summary import summary
 from nw2v.cli.sweep_job import SweepJob, timed
 from nw2v.errors import InputError
+from nw2v.tracking.descriptions import DESCRIPTION_TAG, run_description, run_name
 from nw2v.tracking.run_values import JOB_FILE
 from nw2v.training.callbacks import Callback, TrainingStart
 
@@ -233,6 +235,8 @@ def _train_tracked(
         if job is not None:
             job.record.run_id = tracker.run_id
     text = summary(model, settings, folder, tracker, short=job is not None)
+    if tracker is not None:
+        tracker.describe(run_description(_command(), text))
     _log.info("%s", text)
     if not shares_terminal():
         with suppress(OSError):  # The run is done; what cannot be printed is told at the end.
@@ -310,6 +314,11 @@ def tell(notes: Iterable[str]) -> None:
         print(f"note: {note}", file=sys.stderr)
 
 
+def _command() -> str:
+    """Return the command that does the running job alone."""
+    return command_text("train", HydraConfig.get().overrides.task)
+
+
 def _tracking(
     settings: Mapping[str, Any], folder: Path, job: SweepJob | None
 ) -> AbstractContextManager[MlflowCallback | None]:
@@ -322,12 +331,16 @@ def _tracking(
         uri=settings["tracking.uri"],
         experiment=settings["tracking.experiment"],
         run_name=settings["tracking.run_name"] if job is None else job.label,
+        default_name=run_name(HydraConfig.get().overrides.task),
         # Which job is the best is known when all are done.
         vectors="none" if job is not None and vectors == "best" else vectors,
         configuration=settings,
         output_folder=folder,
         parent_run_id=None if job is None else job.parent_run,
-        tags={} if job is None else job.tags,
+        tags={
+            DESCRIPTION_TAG: run_description(_command()),
+            **({} if job is None else job.tags),
+        },
         left_out=[JOB_FILE],
     )
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from nw2v.errors import InputError
+from nw2v.tracking.descriptions import DESCRIPTION_TAG
 from nw2v.tracking.processes import process_tags
 from nw2v.tracking.provenance import source_tags
 from nw2v.tracking.run_names import made_up_name
@@ -114,6 +115,8 @@ class MlflowCallback(Callback):
     run_name : str, optional
         The run's name; one is made up if it is not given, which ends with `-batch-16` where 16
         windows of the naive softmax share a step.
+    default_name : str, optional
+        What to use in place of the name that is made up.
     vectors : {"all", "best", "none"}
         Whether the vectors are among the artifacts. "best" leaves all but the best of a sweep
         out, so a run of its own is treated as with "all".
@@ -147,6 +150,7 @@ class MlflowCallback(Callback):
         uri: str | os.PathLike[str] | None = None,
         experiment: str | None = None,
         run_name: str | None = None,
+        default_name: str | None = None,
         vectors: str = "all",
         configuration: Mapping[str, Any] | None = None,
         output_folder: str | os.PathLike[str] | None = None,
@@ -160,6 +164,7 @@ class MlflowCallback(Callback):
         self.uri = uri
         self.experiment = experiment
         self._run_name = self._given_name = run_name
+        self._default_name = default_name
         self.vectors = vectors
         self.configuration = None if configuration is None else flatten(configuration)
         self.output_folder = None if output_folder is None else Path(output_folder).absolute()
@@ -330,7 +335,7 @@ class MlflowCallback(Callback):
                 self.store.experiment_id,
                 start_time=moment,
                 tags=self._run_tags(start),
-                run_name=self._given_name or _made_up_name(start),
+                run_name=self._given_name or _made_up_name(self._default_name, start),
             )
             self._run_id, self._run_name = run.info.run_id, run.info.run_name
             self._is_open = True
@@ -498,6 +503,17 @@ class MlflowCallback(Callback):
         if not self._is_open:
             self._tell_problems()
 
+    def describe(self, text: str) -> None:
+        """Set the run's description, in Markdown, once training has started.
+
+        That it cannot be set is told when the run ends, as with `log_outputs`.
+        """
+        run_id = self.run_id
+        self._raise_error()
+        if run_id is not None:
+            text = text[:TAG_CHARACTERS]
+            self._try("the description", self._client.set_tag, run_id, DESCRIPTION_TAG, text)
+
     @property
     def run_url(self) -> str | None:
         """Address of the run's page on a remote server, None for a local store."""
@@ -514,12 +530,12 @@ class MlflowCallback(Callback):
 
     def _run_tags(self, start: TrainingStart | _Described) -> dict[str, str]:
         tags = {
-            **self._source_tags,
-            **process_tags(),
             "loss": _name(start.settings.get("loss")),
             "trainer": _name(start.settings.get("trainer")),
             "corpus": _name(start.facts.get("corpus")),
             "corpus_fingerprint": _name(start.facts.get("corpus_fingerprint")),
+            **self._source_tags,
+            **process_tags(),
         }
         if self.parent_run_id:
             tags[PARENT_TAG] = self.parent_run_id
@@ -692,10 +708,10 @@ def _draw(figure: Figure, path: Path) -> None:
     figure.savefig(path, **options)
 
 
-def _made_up_name(start: TrainingStart | _Described) -> str:
+def _made_up_name(default: str | None, start: TrainingStart | _Described) -> str:
     """Return a name for a run that was given none; it tells that several windows share a step."""
     windows = start.settings.get("batch_windows")
-    return made_up_name() + ("" if windows in (None, 1) else f"-batch-{windows}")
+    return (default or made_up_name()) + ("" if windows in (None, 1) else f"-batch-{windows}")
 
 
 def _experiment_of(client: Any, run_id: str) -> str | None:

@@ -21,6 +21,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from nw2v.errors import InputError
 from nw2v.files import exclusive
+from nw2v.tracking.descriptions import EXPERIMENT_TAGS
 from nw2v.tracking.sqlite_client import SqliteClient, is_known, is_local
 
 DEFAULT_FILE = "mlflow.db"
@@ -438,7 +439,10 @@ def _experiment_by_name(client: Any, name: str, artifacts: Path | None) -> Any:
         return found
     try:
         location = None if artifacts is None else artifacts.as_uri()
-        return client.get_experiment(client.create_experiment(name, artifact_location=location))
+        identifier = client.create_experiment(
+            name, artifact_location=location, tags=EXPERIMENT_TAGS
+        )
+        return client.get_experiment(identifier)
     except Exception as error:
         # Another process was faster.
         if error_code(error) == "RESOURCE_ALREADY_EXISTS" and (
