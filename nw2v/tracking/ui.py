@@ -223,6 +223,9 @@ def _running(
     try:
         yield process
     finally:
+        if threading.current_thread() is threading.main_thread():
+            # An impatient second Ctrl-C must not break off the ending.
+            before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
         _end_group(process)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -139,6 +139,31 @@ def test_the_server_and_all_its_processes_end(monkeypatch, store_uri, tmp_path):
             pytest.fail(f"process {pid} still runs")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has neither process groups nor SIGINT")
+def test_a_second_interrupt_does_not_break_off_the_ending(monkeypatch, store_uri):
+    code = "import time; time.sleep(600)"
+    monkeypatch.setattr(ui_module, "build_ui_command", lambda *_: [sys.executable, "-c", code])
+    started = []
+
+    def interrupt(process, server):
+        started.append(process)
+        raise KeyboardInterrupt
+
+    signal_group = ui_module._signal_group
+
+    def interrupt_again(group, number):
+        if number == signal.SIGTERM:
+            os.kill(os.getpid(), signal.SIGINT)
+        return signal_group(group, number)
+
+    monkeypatch.setattr(ui_module, "_wait_until_up", interrupt)
+    monkeypatch.setattr(ui_module, "_signal_group", interrupt_again)
+    before = signal.getsignal(signal.SIGINT)
+    assert run_ui(store_uri, tell=lambda line: None) == 0
+    assert started[0].poll() is not None
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_the_real_server(ui):
     server, _, place = ui.partition("/#/")
     assert place == "experiments/0/runs?workflowType=machine_learning"
@@ -186,8 +211,14 @@ def test_a_run_is_found_by_id_name_and_folder(ui, store_uri, experiment, tmp_pat
 
 def test_a_page_opens_in_the_browser_if_that_is_wanted(ui, monkeypatch):
     opened: list[str] = []
-    monkeypatch.setattr(ui_module.webbrowser, "open", lambda page: opened.append(page) or False)
-    server, lines = ui.partition("/#/")[0], []
+    lines: list[str] = []
+
+    def open_nothing(page: str) -> bool:
+        opened.append(page)
+        return False
+
+    monkeypatch.setattr(ui_module.webbrowser, "open", open_nothing)
+    server = ui.partition("/#/")[0]
     assert run_ui(server, experiment="Default", in_browser=True, tell=lines.append) == 0
     assert opened == [ui]
     assert lines[-1] == "(No browser could be started: open the page yourself.)"
