@@ -296,8 +296,6 @@ def _shared(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-
-
 def _metrics(comparison: Comparison) -> dict[str, float]:
     """The means over seeds, as the parent run's metrics."""
     summary = comparison.summary
