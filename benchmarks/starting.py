@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -38,6 +39,7 @@ COLUMNS = {
     "trained": "trained",
     "run complete": "job done",
     "process ended": "end",
+    "CPU seconds": "cpu",
 }
 
 
@@ -76,7 +78,10 @@ def make_fresh(folder: Path) -> None:
 
 
 def run(folder: Path, case: Case, settings: Sequence[str]) -> list[tuple[str, float]]:
-    """Run the command once: what it reached, and when, in seconds from its start."""
+    """Run the command once: what it reached, and when, in seconds from its start.
+
+    The last entry is the CPU time of all its threads and processes.
+    """
     if case.is_fresh:
         make_fresh(folder)
     work = folder / "work"
@@ -90,6 +95,7 @@ def run(folder: Path, case: Case, settings: Sequence[str]) -> list[tuple[str, fl
     environment |= {"PYTHONPATH": str(folder / "package"), "NW2V_CACHE": str(folder / "texts")}
     marks = folder / "marks.json"
     text = ["corpus=file", f"corpus.path={folder / 'text.txt'}"]
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.time()
     done = subprocess.run(
         [
@@ -103,10 +109,12 @@ def run(folder: Path, case: Case, settings: Sequence[str]) -> list[tuple[str, fl
         check=False,
     )
     ended = time.time()
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = usage.ru_utime + usage.ru_stime - spent.ru_utime - spent.ru_stime
     if done.returncode:
         raise RuntimeError(f"{case.name} failed:\n{done.stderr}")
     noted = [(name, at - began) for name, at in json.loads(marks.read_text(encoding="utf-8"))]
-    return [*noted, ("end", ended - began)]
+    return [*noted, ("end", ended - began), ("cpu", cpu)]
 
 
 def first(noted: Sequence[tuple[str, float]], name: str) -> float | None:
@@ -165,8 +173,8 @@ def report(record: dict[str, Any], arguments: argparse.Namespace) -> str:
         table(["", *COLUMNS], rows),
         "Warm: the code is compiled, the text encoded and the store made. A fresh installation has "
         "no compiled code, no `.pyc` files of nw2v, no encoded text and no store. Trained: the "
-        "passes with their evaluations. MLflow is imported while training goes on: a later time "
-        "holds nothing up.",
+        "passes with their evaluations. MLflow is imported only where there is no store yet, while "
+        "training goes on: a later time holds nothing up. CPU seconds: of the whole command.",
         f"A sweep of five jobs: from the end of one job to the first step of the next "
         f"{statistics.median(waits):.2f} s (median of {len(waits)}).",
     )

@@ -197,8 +197,11 @@ class SqliteClient:
     ) -> Any:
         """Make a run that is RUNNING. `start_time` is in milliseconds since 1970."""
         experiment = self.get_experiment(experiment_id)
-        if run_name is None or experiment.lifecycle_stage != "active":
-            # MLflow makes names up, and says what is wrong.
+        is_ordinary = experiment.lifecycle_stage == "active" and is_local(
+            experiment.artifact_location
+        )
+        if run_name is None or not is_ordinary:
+            # MLflow makes names up, knows other places, and says what is wrong.
             return self.__getattr__("create_run")(experiment_id, start_time, tags, run_name)
         tags = {**(tags or {}), "mlflow.runName": run_name}
         run_id = uuid.uuid4().hex

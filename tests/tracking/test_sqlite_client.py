@@ -206,6 +206,11 @@ def test_artifacts_elsewhere_are_left_to_mlflow(store_uri, experiment):
     client = open_client(store_uri)
     client.create_experiment(experiment, artifact_location="s3://bucket/runs")
     assert not isinstance(open_store(store_uri, experiment).client, SqliteClient)
+    # Also where a run's parent leads there.
+    ours = SqliteClient(store_uri, file_of(store_uri))
+    run = ours.create_run(client.get_experiment_by_name(experiment).experiment_id, run_name="a")
+    assert run.info.artifact_uri == f"s3://bucket/runs/{run.info.run_id}/artifacts"
+    assert ours._mlflow is not None
 
 
 def test_a_schema_that_is_not_known_is_left_to_mlflow(new_callback, monkeypatch):
