@@ -56,10 +56,11 @@ COOCCURRENCE_DEFAULTS: dict[str, Any] = {
     "batch_centers": 512,
     "center_order": "sweep",
     "warm_up": 0.05,
-    "weight_decay": 2.0,
     "memory_limit": 1024,
 }
 """What `trainer=cooccurrence` takes for its own settings, where they are unset."""
+STUDIED_WEIGHT_DECAY, STUDIED_NEGATIVES = 2.0, 5
+"""Weight decay with Adam for the naive softmax, and for negative sampling with K = 5."""
 CENTER_EXPONENT = 1.0
 """With `trainer.center_order=weight`, where `trainer.center_exponent` is unset."""
 LBFGS_EPOCHS = 100
@@ -167,7 +168,7 @@ class TrainingSettings:
     def _check_trainer(self) -> None:
         """Refuse what belongs to another trainer or optimizer, where it would do nothing."""
         if self.trainer == "stream":
-            others = (*COOCCURRENCE_DEFAULTS, "center_exponent")
+            others = (*COOCCURRENCE_DEFAULTS, "weight_decay", "center_exponent")
             self._refuse_given(others, "trainer=stream", "it takes the text window by window")
             return
         why = "it takes all windows of a center word at one time"
@@ -222,20 +223,31 @@ class TrainingSettings:
 
     def _resolved_for_counts(self, values: dict[str, Any]) -> dict[str, Any]:
         """Add what `trainer=cooccurrence` takes for its own settings, where they are unset."""
-        defaults = dict(COOCCURRENCE_DEFAULTS)
+        defaults = {**COOCCURRENCE_DEFAULTS, "weight_decay": self._studied_weight_decay()}
         if self.optimizer == "lbfgs":
             values = {name: value for name, value in values.items() if name not in NOT_OF_LBFGS}
             if self.epochs is None:
                 values["epochs"] = LBFGS_EPOCHS
             for name in NOT_OF_LBFGS:
                 defaults.pop(name, None)
-            defaults["weight_decay"] = LBFGS_WEIGHT_DECAY
-        elif self.optimizer in ("adagrad", "sgd"):
-            defaults["weight_decay"] = 0.0  # studied with Adam alone
         if self.center_order == "weight":
             defaults["center_exponent"] = CENTER_EXPONENT
         unset = {name: v for name, v in defaults.items() if getattr(self, name) is None}
         return values | unset
+
+    def _studied_weight_decay(self) -> float:
+        """Weight decay in exact training (experiments/cooccurrence_defaults).
+
+        With few negatives the scores that fit a pair are near 0, and a text is learnt by heart
+        within some passes; with many they are near -log K, which decay is in the way of.
+        """
+        if self.optimizer == "lbfgs":
+            return LBFGS_WEIGHT_DECAY
+        if self.optimizer in ("adagrad", "sgd"):
+            return 0.0  # studied with Adam alone
+        if self.loss == "naive_softmax":
+            return STUDIED_WEIGHT_DECAY
+        return STUDIED_WEIGHT_DECAY * math.sqrt(STUDIED_NEGATIVES / self.negatives)
 
     def _largest_load(self, counts: np.ndarray) -> float:
         """How many times a center the most frequent word is a negative, on average."""

@@ -283,3 +283,15 @@ def test_weight_decay_is_the_default_of_adam_alone():
     ]
     assert decays == [2.0, 2.0, 0.0, 0.0]
     assert TrainingSettings(trainer="stream").resolved().weight_decay is None
+
+
+def test_more_negatives_want_less_weight_decay():
+    def decay(loss, negatives):
+        given = TrainingSettings(loss=loss, negatives=negatives, trainer="cooccurrence")
+        return given.resolved().weight_decay
+
+    assert [decay("naive_softmax", k) for k in (1, 5, 15)] == [2.0, 2.0, 2.0]
+    assert decay("negative_sampling", 5) == 2.0
+    assert decay("negative_sampling", 1) == pytest.approx(4.4721, abs=1e-4)
+    assert decay("negative_sampling", 20) == 1.0
+    assert decay("negative_sampling", 10_000) > 0
