@@ -20,7 +20,7 @@ from nw2v.cli.grid import planned
 from nw2v.cli.planning import Plan, PlannedJob, plan_jobs
 from nw2v.cli.settings import listed
 from nw2v.errors import FailedJobsError, InputError
-from nw2v.sweeps.records import (
+from nw2v.sweeps.files import (
     FAILED,
     FINISHED,
     RUNNING,

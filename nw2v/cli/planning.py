@@ -23,7 +23,7 @@ from nw2v.cli.configuration import (
 )
 from nw2v.cli.settings import leaves, read_settings
 from nw2v.errors import InputError
-from nw2v.sweeps.records import identity, without_effect
+from nw2v.sweeps.files import identity, without_effect
 
 GRID_SWEEPER = "hydra_plugins.nw2v_sweepers.GridSweeper"
 MOST_JOBS = 100_000
@@ -40,7 +40,7 @@ class PlannedJob:
     settings : dict
         That configuration, by dotted key.
     identity : str
-        See `nw2v.sweeps.records.identity`.
+        See `nw2v.sweeps.files.identity`.
     """
 
     overrides: list[str]

@@ -11,7 +11,7 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 
-from nw2v.sweeps.records import (
+from nw2v.sweeps.files import (
     FAILED,
     FINISHED,
     KILLED,

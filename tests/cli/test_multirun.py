@@ -15,7 +15,7 @@ import pytest
 
 import nw2v
 from nw2v.cli import main
-from nw2v.sweeps.records import JobRecord, SweepRecord, job_folders
+from nw2v.sweeps.files import JobRecord, SweepRecord, job_folders
 
 QUICK = [
     "model.dim=16",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nw2v.errors import InputError
-from nw2v.sweeps.records import (
+from nw2v.sweeps.files import (
     JobRecord,
     SweepRecord,
     identity,
