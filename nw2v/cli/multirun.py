@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 import shlex
 import sys
 import time
@@ -19,6 +21,7 @@ from nw2v.cli.configuration import CommandLine, check_output_folder, parse_comma
 from nw2v.cli.grid import planned
 from nw2v.cli.planning import Plan, PlannedJob, plan_jobs
 from nw2v.cli.settings import listed
+from nw2v.cli.summary import short_path
 from nw2v.errors import FailedJobsError, InputError
 from nw2v.sweeps.files import (
     FAILED,
@@ -27,10 +30,11 @@ from nw2v.sweeps.files import (
     JobRecord,
     SweepRecord,
     job_folders,
+    read_metrics,
     swept_keys,
 )
 from nw2v.tracking.processes import has_vanished
-from nw2v.tracking.run_values import IDENTITY_TAG, KIND_TAG, SWEEP_FILE
+from nw2v.tracking.run_values import BEST_RUN_TAG, IDENTITY_TAG, KIND_TAG, SWEEP_FILE, SWEPT_TAG
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -172,6 +176,9 @@ class _Multirun:
             try:
                 if left is None or left:
                     self._launch(left, job)
+            except KeyboardInterrupt:
+                _say(f"interrupted; to go on: {self._resume_command()}")
+                raise
             finally:
                 self._end(record, parent)
             self._raise_failures(left)
@@ -341,10 +348,57 @@ class _Multirun:
             launch(job, "train", whole, self.plan.config, sweep=True)
 
     def _end(self, record: SweepRecord, parent: ParentRun | None) -> None:
-        """Write and print the table."""
-        from nw2v.cli.ranking import rank_sweep
+        """Print the table, write the report, and give both to the parent run.
 
-        rank_sweep(self.folder, record.metric[0], record.direction[0])
+        What goes wrong here must not hide how the jobs went, nor lose them: it is a warning.
+        """
+        try:
+            self._report(record, parent)
+        except Exception as error:
+            _log.warning(
+                "the sweep's report could not be made (%s: %s); make it with: "
+                "nw2v sweep report %s",
+                type(error).__name__,
+                error,
+                shlex.quote(str(self.folder)),
+            )
+
+    def _report(self, record: SweepRecord, parent: ParentRun | None) -> None:
+        if not job_folders(self.folder):
+            return
+        from nw2v.sweeps import conclusions, load, ranked, write_report
+        from nw2v.sweeps.terminal import table_text
+
+        frame = load(self.folder)
+        written = write_report(frame, self.folder)
+        lines = ["", table_text(ranked(frame)), "", *conclusions(frame), ""]
+        lines.append(f"report      {short_path(self.folder / 'report.html')}")
+        if parent is not None:
+            parent.log(written, self._give_best(record, parent))
+            lines.append(f"MLflow      experiment {parent.experiment}, run {parent.run_name}")
+        with suppress(OSError):  # All is written; what cannot be printed is told at the end.
+            print("\n".join(lines), flush=True)
+
+    def _give_best(self, record: SweepRecord, parent: ParentRun) -> dict[str, float]:
+        """Tell the parent run which job is best; return that job's metric."""
+        metric, direction = record.metric[0], record.direction[0]
+        sign = 1.0 if direction == "minimize" else -1.0
+        scores = {
+            folder: score
+            for folder, job in self._records().items()
+            if job.status == FINISHED
+            and job.run_id is not None
+            and math.isfinite(score := read_metrics(folder).get(metric, math.nan))
+        }
+        if not scores:
+            return {}
+        best = min(scores, key=lambda folder: sign * scores[folder])
+        run_id = self._records()[best].run_id
+        assert run_id is not None
+        parent.set_tags({BEST_RUN_TAG: run_id, SWEPT_TAG: json.dumps(record.swept)})
+        if self.settings["tracking.vectors"] == "best":
+            parent.log_vectors_of(run_id, best)
+        return {metric: scores[best]}
 
     def _raise_failures(self, left: Sequence[Any] | None) -> None:
         records = list(self._records().values())
@@ -362,8 +416,11 @@ class _Multirun:
         raise FailedJobsError(
             f"{', '.join(parts)}; each has its log in its folder in {self.folder}. To run just "
             f"{'that' if len(failed) + len(missing) == 1 else 'those'} again: "
-            f"nw2v train -m {_RESUME}={shlex.quote(str(self.folder))}"
+            f"{self._resume_command()}"
         )
+
+    def _resume_command(self) -> str:
+        return f"nw2v train -m {_RESUME}={shlex.quote(str(short_path(self.folder)))}"
 
 
 def _can_resume(config: DictConfig) -> bool:

@@ -48,12 +48,12 @@ def summary(
     rows = dict(_training(model)) | dict(_scores(model.metrics, heldout_fraction))
     if not short:
         rows |= _neighbors(model, settings["evaluation.vectors"])
-    rows["folder"] = _short_path(folder)
+    rows["folder"] = short_path(folder)
     if tracker is not None and tracker.store is not None and not short:
         rows["MLflow"] = f"experiment {tracker.store.experiment}, run {_run_name(tracker)}"
         rows["look at it"] = tracker.run_url or _ui_command(settings["tracking.uri"])
     if not short:
-        rows["ask it"] = f"{_program()} neighbors {_short_path(folder)} WORD"
+        rows["ask it"] = f"{_program()} neighbors {short_path(folder)} WORD"
     width = max(map(len, rows))
     return "\n".join(f"{name:{width}}  {text}" for name, text in rows.items())
 
@@ -138,10 +138,11 @@ def _program() -> str:
     found = shutil.which("nw2v")
     if not beside.exists() or (found is not None and Path(found).samefile(beside)):
         return "nw2v"
-    return _short_path(beside)
+    return short_path(beside)
 
 
-def _short_path(folder: Path) -> str:
+def short_path(folder: Path) -> str:
+    """Return a path as a person would type it: relative where it is below the working folder."""
     try:
         return str(folder.relative_to(Path.cwd()))
     except ValueError:

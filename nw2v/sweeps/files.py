@@ -155,6 +155,20 @@ def job_folders(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: (not path.name.isdigit(), path.name.zfill(12)))
 
 
+def read_metrics(folder: Path) -> dict[str, float]:
+    """Return the last value of every metric of a job; empty if it has none to show."""
+    file = folder / "metrics.json"
+    try:
+        if file.stat().st_size > LARGEST_FILE:
+            return {}
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    return {key: float(value) for key, value in content.items() if isinstance(value, int | float)}
+
+
 def without_effect(settings: Mapping[str, Any]) -> list[str]:
     """Return the keys that do nothing beside the loss chosen, such as negatives of a softmax."""
     return [key for key, (other, needed) in _ONLY_UNDER.items() if settings.get(other) != needed]

@@ -18,9 +18,11 @@ from nw2v.tracking.provenance import source_tags
 from nw2v.tracking.run_names import made_up_name
 from nw2v.tracking.run_values import (
     FAILURE_TAG,
+    MODEL_FOLDER,
     OUTPUT_FOLDER_TAG,
     PARENT_TAG,
     TAG_CHARACTERS,
+    VECTORS_ENDING,
     failure_reason,
     final_status,
     flatten,
@@ -177,6 +179,12 @@ class ParentRun:
         with self._readable_errors():
             for run_id in run_ids:
                 self.store.client.delete_run(run_id)
+
+    def log_vectors_of(self, run_id: str, folder: Path) -> None:
+        """Log the vectors in a folder to a run below this one, beside the rest of its model."""
+        with self._readable_errors(), quiet_mlflow():
+            for file in sorted(folder.glob(f"*{VECTORS_ENDING}")):
+                self.store.client.log_artifact(run_id, str(file), MODEL_FOLDER)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags of the run."""
