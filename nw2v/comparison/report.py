@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,6 +11,7 @@ from nw2v.comparison.conclusions import conclusions
 from nw2v.comparison.matrix import html_matrix, markdown_matrix, score_matrix
 from nw2v.comparison.significance import SIGNIFICANCE
 from nw2v.comparison.wording import interval, named, number, of_vectors, plural, records
+from nw2v.reports import html_page, markdown_page
 
 Row = Sequence[str]
 _LEVEL = f"{100 * SIGNIFICANCE:g} %"
@@ -31,29 +30,7 @@ def markdown_report(
     pictures : mapping of str to str, optional
         Titles and the files they are in.
     """
-    parts = []
-    for kind, content in _content(comparison, command):
-        if kind == "heading":
-            parts.append(f"## {content}")
-        elif kind == "title":
-            parts.append(f"# {content}")
-        elif kind == "code":
-            parts.append(f"```\n{content}\n```")
-        elif kind == "table":
-            header, *rows = content
-            lines = ["| " + " | ".join(header) + " |"]
-            lines.append("| --- |" + " ---: |" * (len(header) - 1))
-            lines += ["| " + " | ".join(row) + " |" for row in rows]
-            parts.append("\n".join(lines))
-        elif kind == "matrix":
-            parts.append(markdown_matrix(content))
-        elif kind == "list":
-            parts.append("\n".join(f"- {line}" for line in content))
-        elif kind == "pictures":
-            parts += [f"![{title}]({file})" for title, file in (pictures or {}).items()]
-        else:
-            parts.append(content)
-    return "\n\n".join(parts) + "\n"
+    return markdown_page(_content(comparison, command), pictures)
 
 
 def html_report(
@@ -68,29 +45,7 @@ def html_report(
     pictures : mapping of str to bytes, optional
         Titles and PNG files.
     """
-    parts = []
-    for kind, content in _content(comparison, command):
-        if kind in ("title", "heading"):
-            tag = "h1" if kind == "title" else "h2"
-            parts.append(f"<{tag}>{html.escape(content)}</{tag}>")
-        elif kind == "code":
-            parts.append(f"<pre>{html.escape(content)}</pre>")
-        elif kind == "table":
-            header, *rows = content
-            parts.append(
-                "<table><thead>" + _html_row(header, "th") + "</thead><tbody>"
-                + "".join(_html_row(row, "td") for row in rows) + "</tbody></table>"
-            )  # fmt: skip
-        elif kind == "matrix":
-            parts.append(html_matrix(content))
-        elif kind == "list":
-            items = "".join(f"<li>{html.escape(line)}</li>" for line in content)
-            parts.append(f"<ul>{items}</ul>")
-        elif kind == "pictures":
-            parts += [_html_picture(title, png) for title, png in (pictures or {}).items()]
-        else:
-            parts.append(f"<p>{html.escape(content)}</p>")
-    return _PAGE.format(title=html.escape(_title(comparison)), body="\n".join(parts))
+    return html_page(_title(comparison), _content(comparison, command), pictures)
 
 
 # --- what both say -----------------------------------------------------------------------------
@@ -113,7 +68,8 @@ def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
         "has its own learning rate and number of passes (below, under Settings).",
     )
     yield "heading", "What was found"
-    yield "matrix", score_matrix(comparison)
+    matrix = score_matrix(comparison)
+    yield "own", (markdown_matrix(matrix), html_matrix(matrix))
     yield "list", conclusions(comparison)
     yield "heading", "How to read it"
     yield (
@@ -272,43 +228,3 @@ def _space_pairs_rows(comparison: Comparison) -> list[Row]:
             ]
         )  # fmt: skip
     return rows
-
-
-# --- HTML --------------------------------------------------------------------------------------
-
-
-def _html_row(cells: Row, tag: str) -> str:
-    return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-
-def _html_picture(title: str, png: bytes) -> str:
-    data = base64.b64encode(png).decode("ascii")
-    return f'<img alt="{html.escape(title)}" src="data:image/png;base64,{data}">'
-
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; color: #1F2937; max-width: 70rem; margin: 2rem auto;
-  padding: 0 1rem; }}
-table {{ border-collapse: collapse; font-size: 0.85rem; display: block; overflow-x: auto; }}
-th, td {{ padding: 0.3rem 0.6rem; border-bottom: 1px solid #E5E7EB; text-align: right; }}
-th:first-child, td:first-child {{ text-align: left; }}
-img {{ max-width: 100%; }}
-.scores td {{ white-space: nowrap; vertical-align: top; }}
-.scores td:first-child {{ white-space: normal; min-width: 9rem; }}
-.best {{ font-weight: 700; background: #D1FAE5; }}
-.alike {{ background: #ECFDF5; }}
-.legend {{ font-size: 0.85rem; color: #6B7280; }}
-pre {{ background: #F3F4F6; padding: 0.8rem; overflow-x: auto; }}
-</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
