@@ -9,6 +9,7 @@ from nw2v.lazy_names import lazy_names
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from nw2v import sweeps
     from nw2v.api import Interrupted, Model, load, train
     from nw2v.corpus import Corpus, Tokenizer
     from nw2v.errors import InputError
@@ -22,6 +23,7 @@ _HOMES = {
     "Tokenizer": "corpus",
     "WordVectors": "vectors",
     "load": "api",
+    "sweeps": "sweeps",
     "train": "api",
 }
 
@@ -34,6 +36,7 @@ __all__ = [
     "WordVectors",
     "__version__",
     "load",
+    "sweeps",
     "train",
 ]
 

@@ -17,13 +17,15 @@ def lazy_names(
     package : str
         The package's `__name__`.
     homes : mapping of str to str
-        For each public name the module, relative to the package, that holds it.
+        For each public name the module, relative to the package, that holds it; a module that is
+        itself public is its own home.
     """
 
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{homes[name]}"), name)
+        module = import_module(f"{package}.{homes[name]}")
+        return module if homes[name] == name else getattr(module, name)
 
     def names() -> list[str]:
         return sorted({*vars(import_module(package)), *homes})

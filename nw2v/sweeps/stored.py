@@ -1,0 +1,185 @@
+"""A sweep in an MLflow store: its parent run, and one child run a job."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from nw2v.errors import InputError
+from nw2v.sweeps.records import (
+    DEFAULT_DIRECTION,
+    DEFAULT_METRIC,
+    DIRECTIONS,
+    Job,
+    Sweep,
+    goals,
+)
+from nw2v.sweeps.stored_values import stored_value
+from nw2v.tracking.mlflow_callback import FAILURE_TAG, OUTPUT_FOLDER_TAG
+from nw2v.tracking.processes import HOST_TAG
+from nw2v.tracking.store import first_line, open_client, readable, resolve_uri, sqlite_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KIND_TAG, SWEPT_TAG, JOB_TAG, PRUNED_TAG = (
+    *("nw2v.kind", "nw2v.swept", "nw2v.job"),
+    "nw2v.pruned",
+)
+PARENT_TAG = "mlflow.parentRunId"
+_JOBS_A_PAGE = 1000
+
+
+def read_stored(run_id: str, uri: str | None = None) -> Sweep:
+    """Read a sweep from the MLflow store alone: its folder may be gone, or on another machine.
+
+    Parameters
+    ----------
+    run_id : str
+        The sweep's parent run.
+    uri : str, optional
+        The store, as in `nw2v.tracking.store.resolve_uri`.
+
+    Raises
+    ------
+    InputError
+        If there is no such run, or it is not a sweep's.
+    """
+    uri = resolve_uri(uri, origin="--uri")
+    client = _client(run_id, uri)
+    with _readable_errors(run_id, uri):
+        parent = client.get_run(run_id)
+        tags = parent.data.tags
+        if tags.get(KIND_TAG) != "sweep":
+            raise InputError(_why_not(client, parent))
+        children = list(_children(client, parent))
+    settings = {key: stored_value(key, text) for key, text in parent.data.params.items()}
+    try:
+        metrics, directions = goals(
+            settings.get("sweep.metric", DEFAULT_METRIC),
+            settings.get("sweep.direction", DEFAULT_DIRECTION),
+        )
+    except ValueError:
+        raise InputError(
+            f"MLflow run {run_id} has no usable sweep.metric and sweep.direction: "
+            f"{settings.get('sweep.metric')}, {settings.get('sweep.direction')} (expected "
+            f"{' or '.join(DIRECTIONS)})"
+        ) from None
+    newest: dict[int, Any] = {}
+    for child in sorted(children, key=lambda run: run.info.start_time or 0):
+        # A job that was done again has an older run under its number.
+        newest[int(child.data.tags[JOB_TAG])] = child
+    return Sweep(
+        name=parent.info.run_name or run_id,
+        metrics=metrics,
+        directions=directions,
+        swept=_swept(tags.get(SWEPT_TAG)),
+        jobs=tuple(_job(number, newest[number]) for number in sorted(newest)),
+        command=tags.get("nw2v.command"),
+        parent_run=run_id,
+        uri=uri,
+        folder=tags.get(OUTPUT_FOLDER_TAG),
+        started=(parent.info.start_time or math.nan) / 1000,
+    )
+
+
+def stored_history(run_id: str, uri: str, metrics: Sequence[str]) -> pd.DataFrame:
+    """Read the curves of some metrics of a run: a column step and one a metric."""
+    import pandas as pd
+
+    client = _client(run_id, uri)
+    with _readable_errors(run_id, uri):
+        columns = {
+            name: {point.step: point.value for point in client.get_metric_history(run_id, name)}
+            for name in metrics
+        }
+    frame = pd.DataFrame({name: pd.Series(curve, dtype=float) for name, curve in columns.items()})
+    frame.index = frame.index.astype("int64").rename("step")
+    return frame.sort_index().dropna(axis=1, how="all").reset_index()
+
+
+def _client(run_id: str, uri: str) -> Any:
+    file = sqlite_file(uri)
+    if file is not None and not file.is_file():
+        raise InputError(
+            f"no sweep {run_id}: there is no store {file}; go to the folder in which the sweep "
+            "was started, or name the store with --uri or MLFLOW_TRACKING_URI"
+        )
+    return open_client(uri)
+
+
+@contextmanager
+def _readable_errors(run_id: str, uri: str) -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise InputError(
+                f"no MLflow run {run_id!r} in {readable(uri)}: give the id of a sweep's parent "
+                "run, or name its store with --uri or MLFLOW_TRACKING_URI"
+            ) from None
+        raise InputError(
+            f"cannot read MLflow run {run_id} from {readable(uri)} ({first_line(error)})"
+        ) from error
+
+
+def _why_not(client: Any, run: Any) -> str:
+    tags, run_id = run.data.tags, run.info.run_id
+    above = tags.get(PARENT_TAG)
+    if above and client.get_run(above).data.tags.get(KIND_TAG) == "sweep":
+        return f"MLflow run {run_id} is a job of a sweep: give its parent run, {above}"
+    kind = tags.get(KIND_TAG)
+    what = f"a {kind}" if kind else "a single run"
+    return f"MLflow run {run_id} is {what}, not the parent run of a sweep (nw2v train -m)"
+
+
+def _children(client: Any, parent: Any) -> Iterator[Any]:
+    token = None
+    while True:
+        page = client.search_runs(
+            [parent.info.experiment_id],
+            f"tags.`{PARENT_TAG}` = '{parent.info.run_id}'",
+            max_results=_JOBS_A_PAGE,
+            page_token=token,
+        )
+        yield from (run for run in page if run.data.tags.get(JOB_TAG, "").isdecimal())
+        token = page.token
+        if not token:
+            return
+
+
+def _swept(text: str | None) -> tuple[str, ...]:
+    try:
+        keys = json.loads(text or "[]")
+    except ValueError:
+        return ()
+    return tuple(key for key in keys if isinstance(key, str)) if isinstance(keys, list) else ()
+
+
+def _job(number: int, run: Any) -> Job:
+    tags, metrics = run.data.tags, dict(run.data.metrics)
+    status = run.info.status
+    if status == "FINISHED" and PRUNED_TAG in tags:
+        status = "PRUNED"
+    seconds = {}
+    if "train/seconds" in metrics:
+        seconds["training"] = metrics["train/seconds"]
+    if run.info.end_time and run.info.start_time:
+        seconds["total"] = (run.info.end_time - run.info.start_time) / 1000
+    return Job(
+        number=number,
+        status="RUNNING" if status == "SCHEDULED" else status,
+        settings={key: stored_value(key, text) for key, text in run.data.params.items()},
+        metrics=metrics,
+        seconds=seconds,
+        run_id=run.info.run_id,
+        folder=tags.get(OUTPUT_FOLDER_TAG),
+        failure=tags.get(FAILURE_TAG),
+        host=tags.get(HOST_TAG),
+        fingerprint=tags.get("corpus_fingerprint"),
+    )
