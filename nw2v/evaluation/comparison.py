@@ -105,6 +105,45 @@ def paired_difference_over_seeds(a: npt.ArrayLike, b: npt.ArrayLike) -> Differen
     return Difference(mean, error, mean - margin, mean + margin, p_value)
 
 
+def unpaired_difference_over_seeds(a: npt.ArrayLike, b: npt.ArrayLike) -> Difference:
+    """Compare two systems that have no seeds in common.
+
+    Welch's (1947) t-test and its interval, which do not suppose that both vary as much.
+
+    Parameters
+    ----------
+    a, b : array_like, shape (n,) and (m,)
+        The scores of each system; all finite.
+
+    Returns
+    -------
+    Difference
+        With NaN for all but the difference if n or m is 1. Where all scores of each system are the
+        same, the interval has no width, and p is 1 if the difference is 0 and else 0.
+
+    Raises
+    ------
+    InputError
+        If there is no value, or one is not finite.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    first, second = _checked_scores("a", a), _checked_scores("b", b)
+    mean = float(first.mean() - second.mean())
+    if min(len(first), len(second)) == 1:
+        return Difference(mean, math.nan, math.nan, math.nan, math.nan)
+    parts = [float(scores.var(ddof=1)) / len(scores) for scores in (first, second)]
+    error = math.sqrt(sum(parts))
+    if error == 0:
+        return Difference(mean, 0.0, mean, mean, 1.0 if mean == 0 else 0.0)
+    # Divided first: the square of a tiny variance would be 0.
+    shares = [part / sum(parts) for part in parts]
+    freedom = 1 / (shares[0] ** 2 / (len(first) - 1) + shares[1] ** 2 / (len(second) - 1))
+    margin = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
+    p_value = float(2 * stdtr(freedom, -abs(mean / error)))
+    return Difference(mean, error, mean - margin, mean + margin, p_value)
+
+
 def cross_entropy_difference(
     a: npt.ArrayLike, b: npt.ArrayLike, sizes: np.ndarray, sentences: np.ndarray
 ) -> Difference:
