@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nw2v.plots.figure import BLUE, GREEN, GREY, INK, ORANGE, dress, new_figure
+from nw2v.plots.figure import GREY, INK, PALETTE, dress, explain_lines, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's other colours come after the usual ones.
-COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", INK, GREY)
+COLOURS = PALETTE
 
 
 def score_intervals(summary: pd.DataFrame) -> Figure:
@@ -82,7 +80,7 @@ def entropy_by_time(curves: pd.DataFrame, unigram: float) -> Figure:
     margin = 0.08 * (highest - lowest) or 0.1
     axes.set_ylim(lowest - margin, highest + 2 * margin)
     dress(axes, "Held-out cross-entropy by time", "seconds of training", "nats a pair")
-    _explain(axes)
+    explain_lines(axes)
     return figure
 
 
@@ -106,12 +104,5 @@ def norms_by_frequency(norms: pd.DataFrame) -> Figure:
             )  # fmt: skip
         axes.set_xscale("log")
         dress(axes, f"Mean length of {vectors} vectors", "occurrences of the word", "")
-    _explain(panels[0])
+    explain_lines(panels[0])
     return figure
-
-
-def _explain(axes: Axes) -> None:
-    """Name the lines; a dollar sign in a name is not the start of a formula."""
-    legend = axes.legend(frameon=False, fontsize=8, labelcolor=INK)
-    for text in legend.get_texts():
-        text.set_parse_math(False)

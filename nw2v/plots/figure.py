@@ -15,6 +15,8 @@ GREEN = "#009E73"
 GREY = "#6B7280"
 PALE = "#E5E7EB"
 INK = "#1F2937"
+# For many lines: the other colours of Okabe and Ito come after the usual ones.
+PALETTE = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", INK, GREY)
 
 DOTS_PER_INCH = 150
 
@@ -50,3 +52,22 @@ def dress(axes: Axes, title: str, x: str = "", y: str = "") -> None:
 def plain_text(axes: Axes, x: float, y: float, text: str, **style: Any) -> Any:
     """Write a text as it is: a dollar sign in a word is not the start of a formula."""
     return axes.text(x, y, text, parse_math=False, **style)
+
+
+def explain_lines(axes: Axes, title: str | None = None) -> None:
+    """Name the lines in a legend; a dollar sign in a name is not the start of a formula."""
+    legend = axes.legend(
+        fontsize=8, labelcolor=INK, title=title, facecolor="white", edgecolor="none",
+        framealpha=0.0 if title is None else 0.75,
+    )  # fmt: skip
+    legend.get_title().set(fontsize=8, color=GREY, parse_math=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
+def token_unit(largest: float) -> tuple[float, str]:
+    """Return by what a number of tokens is divided on an axis, and how that is said."""
+    for divisor, name in ((1e9, ", billions"), (1e6, ", millions"), (1e3, ", thousands")):
+        if largest >= 2 * divisor:
+            return divisor, name
+    return 1.0, ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 import numpy as np
 
 from nw2v.errors import InputError
-from nw2v.plots.figure import BLUE, GREY, INK, ORANGE, dress, new_figure, plain_text
+from nw2v.plots.figure import BLUE, GREY, INK, ORANGE, dress, new_figure, plain_text, token_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,7 @@ def loss_curve(history: History, *, title: str = "") -> Figure:
     )
     panels = figure.subplots(1, 2 if has_entropy else 1, squeeze=False)[0]
     last_step = max(map(float, history["step"]), default=0.0)
-    divisor, unit = _unit(last_step)
+    divisor, unit = token_unit(last_step)
     _draw_loss(panels[0], history, divisor)
     dress(panels[0], "Loss, its own units", f"tokens processed{unit}", "mean a pair")
     if has_entropy:
@@ -93,13 +93,6 @@ def _measured(history: History, column: str) -> tuple[np.ndarray, np.ndarray]:
     finite = np.flatnonzero(np.isfinite(values))
     order = finite[np.argsort(steps[finite], kind="stable")]
     return steps[order], values[order]
-
-
-def _unit(largest: float) -> tuple[float, str]:
-    for divisor, name in ((1e9, ", billions"), (1e6, ", millions"), (1e3, ", thousands")):
-        if largest >= 2 * divisor:
-            return divisor, name
-    return 1.0, ""
 
 
 def _draw_loss(axes: Axes, history: History, divisor: float) -> None:
