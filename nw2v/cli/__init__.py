@@ -48,11 +48,11 @@ COMMANDS = {
     "export": Command(
         "write the vectors as .txt, .bin, .safetensors or .parquet", "nw2v.cli.export"
     ),
+    "sweep": Command("a sweep's table, figures and report (sweep report)", "nw2v.cli.sweep"),
     "register": Command("log a run's vectors as an MLflow model", "nw2v.cli.register"),
     "ui": Command("open MLflow's pages on the runs", "nw2v.cli.ui"),
 }
 PROMISED = {
-    "sweep": Command("a finished sweep's table and figures (sweep report)", None),
     "resume": Command("go on with an interrupted run", None),
 }
 

@@ -33,11 +33,13 @@ from nw2v.tracking.store import (
     Store,
     check_store,
     first_line,
+    open_client,
     open_store,
     quiet_mlflow,
     readable,
     resolve_experiment,
     resolve_uri,
+    sqlite_file,
     without_password,
 )
 
@@ -237,3 +239,32 @@ class ParentRun:
             _log.warning(
                 "MLflow run %s lacks its status %s (%s)", self.run_id, status, first_line(problem)
             )
+
+
+def log_files(uri: str, run_id: str, files: Iterable[Path]) -> None:
+    """Log files to a run that exists already, whatever its status.
+
+    Parameters
+    ----------
+    uri : str
+        The store, as `resolve_uri` gives it.
+    run_id : str
+    files : iterable of Path
+
+    Raises
+    ------
+    InputError
+        If there is no such store or run, or it does not take the files.
+    """
+    file = sqlite_file(uri)
+    if file is not None and not file.is_file():
+        raise InputError(f"there is no MLflow store {file}")
+    client = open_client(uri)
+    try:
+        with quiet_mlflow():
+            for path in files:
+                client.log_artifact(run_id, str(path))
+    except Exception as error:
+        raise InputError(
+            f"cannot log to run {run_id} of the MLflow store {readable(uri)} ({first_line(error)})"
+        ) from error
