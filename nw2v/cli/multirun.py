@@ -356,8 +356,7 @@ class _Multirun:
             self._report(record, parent)
         except Exception as error:
             _log.warning(
-                "the sweep's report could not be made (%s: %s); make it with: "
-                "nw2v sweep report %s",
+                "the sweep's report could not be made (%s: %s); make it with: nw2v sweep report %s",
                 type(error).__name__,
                 error,
                 shlex.quote(str(self.folder)),

@@ -123,7 +123,7 @@ def test_interactions_have_a_line_for_each_value_of_the_one_with_fewer(tmp_path)
     (axes,) = figure.axes
     first, second = axes.get_lines()
     np.testing.assert_allclose(drawn(first), [[100, 200], [3, 4]])
-    np.testing.assert_allclose(drawn(second), [[50, 100, 200], [5.5, 6, 7]])
+    np.testing.assert_allclose(drawn(second), np.array([[50, 100, 200], [5.5, 6, 7]]))
     assert axes.get_xlabel() == "b_c"
     legend = axes.get_legend()
     assert legend is not None and legend.get_title().get_text() == "model.$x$"
