@@ -50,7 +50,7 @@ class Tile:
         self.residuals = random.standard_normal((block, words)).astype(np.float32)
         self.gradient = np.empty((block, dim), dtype=np.float32)
         self.slopes = random.standard_normal((words, dim)).astype(np.float32)
-        self.memory = np.zeros((2, words, dim), dtype=np.float32)
+        self.means, self.squares = np.zeros((2, words, dim), dtype=np.float32)
         self.stepped = aligned_zeros(words, length)
         named = random.random((block, words)) < share
         rows, others = np.nonzero(named)
@@ -84,7 +84,7 @@ class Tile:
             PADDED: lambda: self.residuals.T @ self.padded,
             "Adam": lambda: adam_rows(
                 self.stepped, tile_words, self.slopes, np.float32(0.1), np.float32(1e-3),
-                *self.memory, steps,
+                self.means, self.squares, steps,
             ),
         }  # fmt: skip
 

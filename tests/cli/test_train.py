@@ -53,6 +53,19 @@ def only_folder(path: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(
+    "steps", [["trainer.optimizer=lbfgs"], ["trainer.center_order=weight", "trainer.optimizer=sgd"]]
+)
+def test_exact_training_has_several_ways_to_make_steps(
+    steps: list[str], text: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exact = ["loss=naive_softmax", "trainer=cooccurrence", "evaluation.vectors=sum"]
+    assert main(arguments(text, *exact, *steps)) == 0
+    metrics = nw2v.load(only_folder(in_folder / "outputs")).metrics
+    assert metrics["train/loss"] > 0
+    assert "pass 2" in capsys.readouterr().err
+
+
 def test_a_run_leaves_a_model_and_a_summary(
     text: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

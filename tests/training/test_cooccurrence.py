@@ -154,7 +154,7 @@ def test_the_mean_of_drawn_steps_is_the_exact_gradient(loss):
     )
     drawn = []
     with trainer._gradient(16, 1) as gradient:
-        for epoch in range(400):
+        for epoch in range(100):
             step = np.zeros((2, VOCABULARY, 8))
             total = 0.0
             for batch in trainer._batches.of_pass(epoch):
@@ -175,7 +175,7 @@ def test_the_mean_of_drawn_steps_is_the_exact_gradient(loss):
     expected = np.append(np.stack(exact[1:]).ravel(), exact[0])
     # 961 means: 4.5 standard errors for the largest, and float32.
     assert (np.abs(steps.mean(axis=0) - expected) <= 4.5 * error + 1e-4 * np.abs(expected)).all()
-    assert np.linalg.norm(error) < 0.1 * np.linalg.norm(expected)  # a mean that tells something
+    assert np.linalg.norm(error) < 0.2 * np.linalg.norm(expected)  # a mean that tells something
 
 
 @pytest.mark.parametrize(("optimizer", "rate"), [("adam", 0.05), ("adagrad", 0.3), ("sgd", 0.3)])
