@@ -19,7 +19,7 @@ from nw2v.errors import InputError
 from nw2v.evaluation.heldout import draw_heldout_pairs, heldout_metrics
 from nw2v.files import write_atomically
 from nw2v.losses import make_loss
-from nw2v.training.callbacks import Callback
+from nw2v.training.callbacks import Callback, Pruned
 from nw2v.training.lbfgs import refuse_what_does_not_fit
 from nw2v.training.loop import fit
 from nw2v.training.parameters import Parameters
@@ -266,6 +266,8 @@ def train(
         If the training loss becomes NaN, infinite or far larger than before (an InputError).
     Interrupted
         If the user interrupts: a KeyboardInterrupt with the model so far.
+    Pruned
+        If a callback raises it; its `model` is the model so far.
 
     Examples
     --------
@@ -373,6 +375,9 @@ def train(
         )
     except KeyboardInterrupt as error:
         raise Interrupted(model_so_far()) from error
+    except Pruned as stopped:
+        stopped.model = model_so_far()
+        raise
     return model_so_far()
 
 

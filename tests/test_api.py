@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import nw2v
-from nw2v.training import Callback
+from nw2v.training import Callback, Pruned
 from tests.training.texts import topical_sentences
 
 
@@ -110,6 +110,18 @@ def test_an_interrupt_gives_the_model_so_far(corpus):
     with pytest.raises(nw2v.Interrupted) as interrupted:
         nw2v.train(corpus, epochs=4, learning_rate=0.1, callbacks=[Impatient()], **QUICK)
     assert interrupted.value.model.outside_vectors.any()
+
+
+def test_a_pruned_training_keeps_the_model_so_far(corpus):
+    class Prune(Callback):
+        def epoch(self, report):
+            if report.epoch == 1:
+                raise Pruned(report.epoch)
+
+    with pytest.raises(Pruned, match="pruned after pass 1") as pruned:
+        nw2v.train(corpus, epochs=4, learning_rate=0.1, callbacks=[Prune()], **QUICK)
+    assert pruned.value.model.outside_vectors.any()
+    assert pruned.value.model.history["train/loss"].notna().any()
 
 
 def test_bad_settings_are_refused_in_the_users_words(corpus):

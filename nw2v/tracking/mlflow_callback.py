@@ -32,6 +32,7 @@ from nw2v.tracking.run_values import (
     MODEL_FOLDER,
     OUTPUT_FOLDER_TAG,
     PARENT_TAG,
+    PRUNED_TAG,
     TAG_CHARACTERS,
     VECTORS_ENDING,
     entities,
@@ -61,7 +62,7 @@ from nw2v.tracking.store import (
     without_password,
 )
 from nw2v.tracking.vanished_runs import end_vanished_runs
-from nw2v.training.callbacks import Callback, Report, TrainingStart
+from nw2v.training.callbacks import Callback, Pruned, Report, TrainingStart
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -92,7 +93,8 @@ class MlflowCallback(Callback):
     The run ends with `finished` or `failed`. Where more is to be logged after the training (the
     vectors, pictures, scores), use the callback as a context manager around all of it: then the
     run stays open until the block is left, and its status is how the block was left:
-    FINISHED, KILLED (KeyboardInterrupt) or FAILED (any other exception).
+    FINISHED, KILLED (KeyboardInterrupt) or FAILED (any other exception). A training that was
+    pruned is FINISHED, with its last pass in the tag `nw2v.pruned`.
 
     Nothing of the calling program's own MLflow state (active run, experiment, tracking URI) is
     changed. A run that is active when the connection begins becomes the parent of this one.
@@ -641,6 +643,11 @@ class MlflowCallback(Callback):
         folder = self.output_folder
         if folder is not None and not self._has_outputs and (folder / "model.safetensors").exists():
             self.log_outputs(folder)
+        if isinstance(error, Pruned):
+            what = "how far it was trained"
+            self._try(what, self._client.set_tag, self._run_id, PRUNED_TAG, str(error.epoch))
+            self._end("FINISHED")
+            return
         reason = failure_reason(error)
         self._try("the reason", self._client.set_tag, self._run_id, FAILURE_TAG, reason)
         self._end(final_status(error))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nw2v.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from nw2v.training.callbacks import Callback, Report, TrainingStart
+    from nw2v.training.callbacks import Callback, Pruned, Report, TrainingStart
     from nw2v.training.loop import DivergenceError, fit
     from nw2v.training.parameters import Parameters
     from nw2v.training.settings import CONFIGURATION_KEYS, TrainingSettings
@@ -20,6 +20,7 @@ __all__ = [
     "Callback",
     "DivergenceError",
     "Parameters",
+    "Pruned",
     "Report",
     "TrainingSettings",
     "TrainingStart",
@@ -31,6 +32,7 @@ _HOMES = {
     "Callback": "callbacks",
     "DivergenceError": "loop",
     "Parameters": "parameters",
+    "Pruned": "callbacks",
     "Report": "callbacks",
     "TrainingSettings": "settings",
     "TrainingStart": "callbacks",

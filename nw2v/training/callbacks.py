@@ -59,6 +59,23 @@ class Report:
     seconds_left: float = float("nan")
 
 
+class Pruned(Exception):
+    """Raised by a callback: the training is not worth finishing, but what was learnt is kept.
+
+    Attributes
+    ----------
+    epoch : int
+        Passes completed.
+    model : nw2v.Model or None
+        What was learnt so far; set by `nw2v.train`.
+    """
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(f"pruned after pass {epoch}")
+        self.epoch = epoch
+        self.model: Any = None
+
+
 class Callback:
     """Base of all callbacks: override the moments you care about.
 
@@ -66,7 +83,7 @@ class Callback:
     needs them and they are not in the cache; `started` once; `epoch` before the first pass and
     after each (with the metrics of the evaluation, where there is one); `step` at fixed places of
     the text, about a hundred times a run; and in the end either `finished` or `failed` once. An
-    exception raised in a callback stops the training.
+    exception raised in a callback stops the training; `Pruned` is the one that keeps the model.
     """
 
     def counting(self, done: int, total: int) -> None:

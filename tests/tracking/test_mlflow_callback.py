@@ -18,7 +18,7 @@ from nw2v.tracking import mlflow_callback
 from nw2v.tracking.mlflow_callback import MlflowCallback, flatten, legal_key
 from nw2v.tracking.processes import process_tags
 from nw2v.tracking.store import Store
-from nw2v.training.callbacks import Report
+from nw2v.training.callbacks import Pruned, Report
 
 from .conftest import training_start
 
@@ -337,6 +337,16 @@ class TestEnds:
         assert run.info.status == "FAILED"
         assert run.data.tags["failure"] == "FloatingPointError: the loss became NaN at step 7"
         assert history(callback, "train/loss") == [(1, 2.0)]
+
+    def test_a_pruned_run_is_finished_and_says_how_far_it_came(self, new_callback):
+        callback = new_callback()
+        with callback:
+            callback.started(training_start())
+            callback.failed(Pruned(2))
+        run = read(callback)
+        assert run.info.status == "FINISHED"
+        assert run.data.tags["nw2v.pruned"] == "2"
+        assert "failure" not in run.data.tags
 
     def test_what_was_learnt_before_is_logged(self, new_callback, model_folder):
         callback = new_callback(output_folder=model_folder)
