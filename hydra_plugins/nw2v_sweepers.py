@@ -41,3 +41,33 @@ class GridSweeper(Sweeper):
 
         assert self.launcher is not None
         return launch_planned(self.launcher, self.max_batch_size)
+
+
+class OptunaSweeper(Sweeper):
+    """`hydra/sweeper=optuna`: searches with Optuna instead of trying every combination.
+
+    Parameters
+    ----------
+    **options
+        The keys of `conf/hydra/sweeper/optuna.yaml`; they are read, checked, from the configuration
+        when the search begins.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+
+    def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
+        """Take what Hydra has prepared, and the launcher."""
+        from hydra.core.plugins import Plugins
+
+        self.hydra_context = hydra_context
+        self.config = config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Search, one batch of jobs after the other."""
+        from nw2v.cli.search.sweep import search
+
+        return search(self, arguments)

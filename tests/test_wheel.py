@@ -64,11 +64,15 @@ def run(*command: str, cwd: Path) -> str:
 def test_the_wheel_holds_all_that_the_checkout_has(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     beside_code = {".py", ".yaml", ".tsv", ".typed"}
-    for folder, inside in ((REPOSITORY / "nw2v", "nw2v"), (REPOSITORY / "conf", "nw2v/conf")):
+    packages = ("nw2v", "nw2v"), ("conf", "nw2v/conf"), ("hydra_plugins", "hydra_plugins")
+    for folder, inside in ((REPOSITORY / name, inside) for name, inside in packages):
         for path in folder.rglob("*"):
             if path.suffix in beside_code:
                 assert f"{inside}/{path.relative_to(folder).as_posix()}" in names
     assert "nw2v/conf/train.yaml" in names
+    # A namespace that other packages share.
+    assert "hydra_plugins/nw2v_sweepers.py" in names
+    assert "hydra_plugins/__init__.py" not in names
     assert any(name.startswith("nw2v/evaluation/data/relations/") for name in names)
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert not [name for name in names if name.split("/")[0] in {"tests", "conf", "benchmarks"}]

@@ -174,7 +174,12 @@ def _values(override: Override) -> list[str]:
     key = override.get_key_element()
     value = override.value()
     if isinstance(value, IntervalSweep):
-        return [f"{key}={value.start}", f"{key}={value.end}"]
+        start, end = value.start, value.end
+        assert start is not None and end is not None
+        # Both ends of an interval may be whole numbers where only whole ones are taken.
+        within = start + (end - start) * 0.382
+        inner = int(within) if isinstance(start, int) and isinstance(end, int) else within
+        return [f"{key}={each}" for each in (start, end, inner)]
     values = [f"{key}={each}" for each in override.sweep_string_iterator()]
     if not values:
         raise InputError(f"{override.input_line}: no values to sweep over")

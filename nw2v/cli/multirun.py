@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from nw2v.cli.application import launch
 from nw2v.cli.configuration import CommandLine, check_output_folder, parse_command_line
 from nw2v.cli.grid import planned
-from nw2v.cli.planning import Plan, PlannedJob, plan_jobs
+from nw2v.cli.planning import OPTUNA_SWEEPER, Plan, PlannedJob, plan_jobs
 from nw2v.cli.settings import listed
 from nw2v.cli.summary import short_path
 from nw2v.errors import FailedJobsError, InputError
@@ -318,6 +318,10 @@ class _Multirun:
         assert isinstance(node, dict)
         return node["subdir"] == _OWN_NUMBERS
 
+    def _is_search(self) -> bool:
+        target = OmegaConf.select(self.plan.config, "hydra.sweeper._target_")
+        return bool(target == OPTUNA_SWEEPER)
+
     def _tell_plan(self, left: Sequence[Any] | None) -> None:
         if self.plan.jobs is None or left is None:
             return
@@ -405,6 +409,8 @@ class _Multirun:
         launched = {number for _, number, _ in left or ()}
         missing = sorted(launched - {record.job for record in records if record.status != RUNNING})
         if not failed and not missing:
+            return
+        if self._is_search():  # a failure is a result too; it has said how many there were
             return
         parts = []
         if failed:

@@ -26,6 +26,7 @@ from nw2v.errors import InputError
 from nw2v.sweeps.files import identity, without_effect
 
 GRID_SWEEPER = "hydra_plugins.nw2v_sweepers.GridSweeper"
+OPTUNA_SWEEPER = "hydra_plugins.nw2v_sweepers.OptunaSweeper"
 MOST_JOBS = 100_000
 
 
@@ -94,6 +95,11 @@ def plan_jobs(line: CommandLine) -> Plan:
             )
             given = [*(each for each in preset if each.get_key_element() not in keys), *given]
             return _grid(line, name, given, loader)
+        if OmegaConf.select(base, "hydra.sweeper._target_") == OPTUNA_SWEEPER:
+            from nw2v.cli.search.sweep import read_search
+
+            words = [str(each.input_line) for each in given if not each.is_hydra_override()]
+            read_search(base, words, loader)
     configs = compose_all(line)
     return Plan(configs[0], [read_settings(plain(config)) for config in configs], None, 0)
 

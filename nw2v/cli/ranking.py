@@ -54,7 +54,7 @@ def ranked_jobs(folder: Path, metric: str, direction: str) -> list[list[str]]:
         jobs.append((str(job.relative_to(folder)), {p[0]: p[-1] for p in pairs}, metrics))
     if not jobs:
         return []
-    keys = sorted({key for _, given, _ in jobs for key in given})
+    keys = sorted({key for _, given, _ in jobs for key in given if key != "sweep.trial"})
     swept = [key for key in keys if len({given.get(key) for _, given, _ in jobs}) > 1]
     sign = -1.0 if direction == "maximize" else 1.0
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from nw2v.cli.suggestions import did_you_mean
 from nw2v.errors import InputError
+from nw2v.sweeps.objectives import read_objectives
 from nw2v.training.settings import CONFIGURATION_KEYS, TRAINERS, TrainingSettings
 
 
@@ -75,9 +76,18 @@ def _read_numbers(value: Any) -> list[int]:
     return [whole(1).read(item) for item in (value if isinstance(value, list) else [value])]
 
 
+def _read_one_or_several(read: Callable[[Any], str]) -> Callable[[Any], str | list[str]]:
+    return lambda value: [read(each) for each in value] if isinstance(value, list) else read(value)
+
+
 TEXT = Kind("a text", _read_text)
 PATH = Kind("a path", lambda value: str(Path(_read_text(value)).expanduser()))
 FLAG = Kind("true or false", _read_flag)
+METRICS = Kind("a metric, or a list of metrics such as [a,b]", _read_one_or_several(_read_text))
+DIRECTIONS = Kind(
+    "maximize or minimize, or a list of as many as sweep.metric has",
+    _read_one_or_several(choice("maximize", "minimize").read),
+)
 NAMES = Kind("a list of names or paths, such as [nw2v,my.txt]", _read_names)
 
 # Settings of training are checked by nw2v.training.settings, which knows their ranges; what
@@ -100,8 +110,9 @@ OTHER_SETTINGS: dict[str, Kind] = {
     "tracking.experiment": optional(TEXT),
     "tracking.run_name": optional(TEXT),
     "tracking.vectors": choice("all", "best", "none"),
-    "sweep.metric": TEXT,
-    "sweep.direction": choice("maximize", "minimize"),
+    "sweep.metric": METRICS,
+    "sweep.direction": DIRECTIONS,
+    "sweep.trial": optional(whole(0)),
     "sweep.resume": optional(TEXT),
 }
 TRAINING_SETTINGS: dict[str, str] = {
@@ -135,7 +146,10 @@ COMPARE_TRAINERS = {
     "compare.epochs": "epochs",
     "compare.learning_rate": "learning_rate",
 }
-_UNUSED_BY_COMPARE = ("evaluation.vectors", "sweep.metric", "sweep.direction", "sweep.resume")
+_UNUSED_BY_COMPARE = (
+    "evaluation.vectors",
+    *("sweep.metric", "sweep.direction", "sweep.resume", "sweep.trial"),
+)
 COMPARISON_SETTINGS = tuple(
     sorted(
         [
@@ -178,6 +192,7 @@ def read_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     given = _given(config, SETTINGS)
     read = {key: _read_other(key, kind, given[key]) for key, kind in OTHER_SETTINGS.items()}
+    read_objectives(read["sweep.metric"], read["sweep.direction"])
     training = TrainingSettings(**train_keywords(given)).as_dict()
     read |= {key: training[keyword] for key, keyword in TRAINING_SETTINGS.items()}
     if read["loss.name"] == "naive_softmax":

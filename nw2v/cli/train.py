@@ -32,9 +32,11 @@ from nw2v.cli.suggestions import did_you_mean
 from nw2v.cli.summary import summary
 from nw2v.cli.sweep_job import SweepJob, timed
 from nw2v.errors import InputError
+from nw2v.sweeps.files import PRUNED
+from nw2v.sweeps.objectives import read_objectives
 from nw2v.tracking.descriptions import DESCRIPTION_TAG, run_description, run_name
 from nw2v.tracking.run_values import JOB_FILE
-from nw2v.training.callbacks import Callback, TrainingStart
+from nw2v.training.callbacks import Callback, Pruned, TrainingStart
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -151,7 +153,7 @@ def check_sources(settings: Mapping[str, Any]) -> None:
         resolve_uri(settings["tracking.uri"])
 
 
-def train_job(config: DictConfig) -> float | None:
+def train_job(config: DictConfig) -> float | list[float] | None:
     """Do one training run within the folder that Hydra has made for it.
 
     Parameters
@@ -161,8 +163,8 @@ def train_job(config: DictConfig) -> float | None:
 
     Returns
     -------
-    float or None
-        The metric that sweep.metric names, for a sweeper to optimise.
+    float, list of float or None
+        The metric that sweep.metric names, or several of them, for a sweeper to optimise.
     """
     settings = read_settings(plain(config))
     folder = Path(HydraConfig.get().runtime.output_dir)
@@ -179,7 +181,9 @@ def train_job(config: DictConfig) -> float | None:
         raise
 
 
-def _train(settings: Mapping[str, Any], folder: Path, job: SweepJob | None) -> float | None:
+def _train(
+    settings: Mapping[str, Any], folder: Path, job: SweepJob | None
+) -> float | list[float] | None:
     from nw2v.training.progress import CompilationNotice
 
     with CompilationNotice() as notice, _tracking(settings, folder, job) as tracker:
@@ -192,7 +196,7 @@ def _train_tracked(
     job: SweepJob | None,
     notice: CompilationNotice,
     tracker: MlflowCallback | None,
-) -> float | None:
+) -> float | list[float] | None:
     import nw2v
     from nw2v.training.compile_ahead import compile_ahead
 
@@ -216,9 +220,15 @@ def _train_tracked(
     callbacks: list[Callback] = [notice, progress_of_job(_log)]
     if tracker is not None:
         callbacks += [tracker, _PicturesAhead(tracker)]
+    callbacks += _pruning(settings)  # last: the others know the metrics that it decides by
     try:
         with timed(job, "evaluation"):
             model = nw2v.train(corpus, **keywords, evaluate=evaluate, callbacks=callbacks)
+    except Pruned as stopped:
+        model = stopped.model
+        _tell([f"{stopped}: others did better; what was learnt is kept"])
+        if job is not None:
+            job.record.status = PRUNED
     except KeyboardInterrupt as error:
         if isinstance(error, nw2v.Interrupted):
             error.model.save(folder)
@@ -261,14 +271,32 @@ class _PicturesAhead(Callback):
             new_figure(1, 1)
 
 
+def _pruning(settings: Mapping[str, Any]) -> list[Callback]:
+    """Give the callback that stops an unpromising training, in a job of a search that prunes."""
+    if settings["sweep.trial"] is None:
+        return []
+    from nw2v.cli.search.job import pruning_callbacks
+
+    return list(
+        pruning_callbacks(
+            settings["sweep.trial"], settings["sweep.metric"], settings["sweep.direction"]
+        )
+    )
+
+
 def _objective(
     metrics: Mapping[str, float], settings: Mapping[str, Any], in_sweep: bool
-) -> float | None:
-    name = settings["sweep.metric"]
-    value = metrics.get(name, math.nan)
-    if in_sweep and math.isnan(value):
-        _log.warning("the run has no metric %s (sweep.metric): it cannot be ranked", name)
-    return None if math.isnan(value) else value
+) -> float | list[float] | None:
+    objectives = read_objectives(settings["sweep.metric"], settings["sweep.direction"])
+    values = [metrics.get(objective.metric, math.nan) for objective in objectives]
+    for objective, value in zip(objectives, values, strict=True):
+        if in_sweep and math.isnan(value):
+            _log.warning(
+                "the run has no metric %s (sweep.metric): it cannot be ranked", objective.metric
+            )
+    if any(map(math.isnan, values)):
+        return None
+    return values[0] if len(values) == 1 else values
 
 
 def open_corpus(settings: Mapping[str, Any]) -> Corpus:

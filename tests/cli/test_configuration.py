@@ -217,7 +217,11 @@ def test_the_exact_softmax_has_no_negatives() -> None:
             "corpus.encoding_errors=ignore: expected strict or replace",
         ),
         ("tracking.vectors=some", "tracking.vectors=some: expected all, best or none"),
-        ("sweep.direction=up", "sweep.direction=up: expected maximize or minimize"),
+        (
+            "sweep.direction=up",
+            "sweep.direction=up: expected maximize or minimize, or a list of as many as "
+            "sweep.metric has",
+        ),
         ("seed=${nope}", "seed: Interpolation key 'nope' not found"),
     ],
 )
@@ -277,7 +281,7 @@ def test_a_sweep_is_composed_with_each_of_its_values() -> None:
     ("sweep", "key", "values"),
     [
         ("model.window=range(2,5)", "model.window", [2, 3, 4]),
-        ("trainer.learning_rate=interval(0.1,1)", "trainer.learning_rate", [0.1, 1.0]),
+        ("trainer.learning_rate=interval(0.1,1)", "trainer.learning_rate", [0.1, 1.0, 0.4438]),
         ("corpus=glob(text*)", "corpus.name", ["text8"]),
     ],
 )

@@ -48,8 +48,10 @@ def test_a_sweep_ends_with_its_table(tmp_path, monkeypatch, capsys, text):
 def test_a_job_that_fails_is_the_last_of_the_table(tmp_path, monkeypatch, capsys, text):
     monkeypatch.chdir(tmp_path)
     given = ["corpus=file", f"corpus.path={text}", "tracking=none", "trainer.epochs=1"]
-    swept = ["corpus.min_count=100000,1", "model.dim=4", "sweep.metric=train/loss"]
-    assert main(["train", "-m", *given, *swept, "hydra.sweep.dir=sweep"]) != 0
+    swept = ["corpus.min_count=100000,1", "model.dim=4"]
+    # Of several metrics the first one ranks.
+    metrics = ["sweep.metric=[train/loss,train/seconds]", "sweep.direction=[minimize,minimize]"]
+    assert main(["train", "-m", *given, *swept, *metrics, "hydra.sweep.dir=sweep"]) != 0
     with (tmp_path / "sweep" / "sweep.csv").open(newline="") as file:
         _, *rows = csv.reader(file)
     assert [row[1] for row in rows] == ["1", "100000"]

@@ -133,10 +133,10 @@ def test_a_sweep_has_a_folder_for_each_job(
 def test_a_job_returns_the_metric_to_optimise(
     text: Path, in_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    returned: list[float | None] = []
+    returned: list[Any] = []
     original = train_module.train_job
 
-    def job(config: Any) -> float | None:
+    def job(config: Any) -> Any:
         returned.append(original(config))
         return returned[-1]
 
@@ -160,6 +160,12 @@ def test_a_job_returns_the_metric_to_optimise(
         (["model.dims=1"], "no configuration key 'model.dims'; did you mean model.dim?"),
         (["-m", "model.dim=4,0"], "model.dim=0: expected a whole number from 1 to 10,000"),
         (["corpus.words=leters"], None),
+        (
+            ["sweep.metric=[a,b]"],
+            "sweep.metric has 2 metrics and sweep.direction 1 directions: give one for each, as in "
+            "sweep.metric=[a,b] sweep.direction=[maximize,minimize]",
+        ),
+        (["sweep.direction=up"], None),
         (["evaluation.analogies=[no.txt]"], None),
         (["evaluation.similarity=[no.txt]"], None),
         (["tracking=mlflow", "tracking.uri=file:mlruns"], None),

@@ -1,0 +1,1 @@
+"""`hydra/sweeper=optuna`: a search over the configuration, in Hydra's own override syntax."""
