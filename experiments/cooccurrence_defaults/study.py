@@ -1,6 +1,6 @@
-"""Score exact training at several learning rates and weight decays, on several texts.
+"""Score exact training with several optimizers, learning rates and weight decays, on several texts.
 
-    python experiments/cooccurrence_defaults/study.py --corpus FILE... --max-vocabulary 10000
+    python experiments/cooccurrence_defaults/study.py --corpus FILE... --negatives 1 5 15
 
 Runs that `results.json` holds already are not made again, so a study that was stopped goes on.
 """
@@ -13,6 +13,7 @@ import json
 import statistics
 import sys
 from pathlib import Path
+from typing import Any
 
 import nw2v
 from nw2v.evaluation import (
@@ -24,14 +25,24 @@ from nw2v.evaluation import (
 from nw2v.files import write_atomically
 
 HERE = Path(__file__).parent
-SETTINGS = ("text", "loss", "learning rate", "weight decay", "seed")
+SETTINGS = (
+    "text", "words", "part", "loss", "steps", "learning rate", "weight decay", "passes", "seed",
+)  # fmt: skip
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--corpus", nargs="+", default=["docstrings"], help="a name or files")
-    parser.add_argument("--max-vocabulary", type=int, default=10_000)
+    parser.add_argument("--max-vocabulary", nargs="+", type=int, default=[10_000])
     parser.add_argument("--loss", nargs="+", default=["naive_softmax", "negative_sampling"])
+    parser.add_argument("--negatives", nargs="+", type=int, default=[5], help="K")
+    parser.add_argument(
+        "--heldout-fraction", type=float, default=0.02, help="0.5 trains on half of a text"
+    )
+    parser.add_argument("--optimizer", default="adam")
+    parser.add_argument(
+        "--center-exponent", nargs="+", type=float, help="draw centers by n_c to this power"
+    )
     parser.add_argument("--learning-rate", nargs="+", type=float, default=[0.05, 0.1, 0.2])
     parser.add_argument("--weight-decay", nargs="+", type=float, default=[0.5, 1.5, 4.0])
     parser.add_argument("--epochs", type=int, default=20)
@@ -44,15 +55,49 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def table(results: dict[str, dict[str, float]]) -> str:
     """One row a run."""
-    names = list(next(iter(results.values())))
+    names = list(dict.fromkeys(name for found in results.values() for name in found))
     lines = [
         "| " + " | ".join([*SETTINGS, *names]) + " |",
-        "|---|---|" + "---:|" * (3 + len(names)),
+        "|" + "---|" * len(SETTINGS) + "---:|" * len(names),
     ]
-    for name, found in results.items():
-        cells = [f"{value:.{4 if 'entropy' in key else 1}f}" for key, value in found.items()]
-        lines.append("| " + " | ".join([*name.split(" | "), *cells]) + " |")
+    for run, found in results.items():
+        cells = [
+            f"{found[name]:.{4 if 'entropy' in name else 1}f}" if name in found else ""
+            for name in names
+        ]
+        lines.append("| " + " | ".join([*run.split(" | "), *cells]) + " |")
     return "\n".join(lines) + "\n"
+
+
+def objectives(options: argparse.Namespace) -> list[tuple[str, dict[str, Any]]]:
+    """Each loss that is studied: its name in the table, and the settings that make it."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    for loss in options.loss:
+        if loss == "negative_sampling":
+            found += [
+                (f"{loss}, K = {k}", {"loss": loss, "negatives": k}) for k in options.negatives
+            ]
+        else:
+            found.append((loss, {"loss": loss}))
+    return found
+
+
+def ways(options: argparse.Namespace) -> list[tuple[str, str, dict[str, Any]]]:
+    """Each way to make steps: its name and learning rate in the table, and its settings."""
+    given: dict[str, Any] = {"optimizer": options.optimizer}
+    if options.optimizer == "lbfgs":
+        return [("lbfgs", "", given)]
+    found = []
+    for exponent in options.center_exponent or [None]:
+        name, drawn = options.optimizer, {}
+        if exponent is not None:
+            name += f", drawn by n_c^{exponent:g}"
+            drawn = {"center_order": "weight", "center_exponent": exponent}
+        found += [
+            (name, f"{rate:g}", {**given, **drawn, "learning_rate": rate})
+            for rate in options.learning_rate
+        ]
+    return found
 
 
 def main(arguments: list[str]) -> None:
@@ -62,17 +107,21 @@ def main(arguments: list[str]) -> None:
     stored = options.out / "results.json"
     results = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
     grid = itertools.product(
-        options.loss, options.learning_rate, options.weight_decay, range(1, options.seeds + 1)
-    )
-    for source, (loss, rate, decay, seed) in itertools.product(options.corpus, [*grid]):
+        options.corpus, options.max_vocabulary, range(1, options.seeds + 1), objectives(options),
+        ways(options), options.weight_decay,
+    )  # fmt: skip
+    for source, words, seed, (loss, objective), (steps, rate, way), decay in grid:
         read = nw2v.Corpus.from_file if Path(source).exists() else nw2v.Corpus.from_name
-        corpus = read(source, max_vocabulary=options.max_vocabulary)
-        name = f"{corpus.name} | {loss} | {rate:g} | {decay:g} | {seed}"
+        corpus = read(source, max_vocabulary=words)
+        part = f"{1 - options.heldout_fraction:g}"
+        name = (
+            f"{corpus.name} | {words:,} | {part} | {loss} | {steps} | {rate} | {decay:g} | {seed}"
+        )
         if name in results:
             continue
         model = nw2v.train(
-            corpus, trainer="cooccurrence", loss=loss, learning_rate=rate, weight_decay=decay,
-            epochs=options.epochs, seed=seed,
+            corpus, trainer="cooccurrence", weight_decay=decay, epochs=options.epochs,
+            heldout_fraction=options.heldout_fraction, seed=seed, **objective, **way,
         )  # fmt: skip
         entropy = model.history["valid/cross_entropy"].dropna().to_list()
         vectors = model.word_vectors("sum")
@@ -82,11 +131,13 @@ def main(arguments: list[str]) -> None:
         results[name] = {
             "cross-entropy, half of the passes": entropy[options.epochs // 2],
             "cross-entropy, lowest": min(entropy),
+            "pass of the lowest": float(entropy.index(min(entropy))),
             "cross-entropy, last": entropy[-1],
             **scores,
             "mean": statistics.fmean(scores.values()),
         }
         print(name, {k: round(v, 4) for k, v in results[name].items()}, flush=True)
+        options.out.mkdir(parents=True, exist_ok=True)
         with write_atomically(stored, "w") as file:
             json.dump(results, file, indent=1)
     with write_atomically(options.out / "table.md", "w") as file:
