@@ -15,18 +15,13 @@ from typing import Any, TypeVar
 
 from nw2v.errors import InputError
 from nw2v.files import write_atomically
+from nw2v.sweeps.records import STATUSES
 from nw2v.tracking.run_values import JOB_FILE, SWEEP_FILE
 
 VERSION = 1
 LARGEST_FILE = 4_000_000  # bytes; a record is some thousands
 
-RUNNING, FINISHED, FAILED, KILLED, PRUNED = STATUSES = (
-    "RUNNING",
-    "FINISHED",
-    "FAILED",
-    "KILLED",
-    "PRUNED",
-)
+FINISHED, PRUNED, RUNNING, KILLED, FAILED = STATUSES
 
 # Where the results go, and how they are looked at, changes nothing about them.
 _NO_PART_OF_A_JOB = ("tracking.", "sweep.")

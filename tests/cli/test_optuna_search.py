@@ -23,7 +23,7 @@ from nw2v.cli.configuration import config_folder
 from nw2v.cli.search.job import pruning_callbacks
 from nw2v.cli.search.sweep import _alone_in
 from nw2v.errors import InputError
-from nw2v.sweeps.records import JobRecord
+from nw2v.sweeps.files import JobRecord
 from nw2v.training.callbacks import Pruned, Report, TrainingStart
 from nw2v.training.parameters import Parameters
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from nw2v.errors import InputError
+from nw2v.sweeps.files import FINISHED, PRUNED, JobRecord, job_folders
 from nw2v.sweeps.objectives import Objective
-from nw2v.sweeps.records import FINISHED, PRUNED, JobRecord, job_folders
 from nw2v.sweeps.study import Outcome
 
 

@@ -23,7 +23,7 @@ from nw2v.cli.search.space import read_space
 from nw2v.cli.settings import leaves
 from nw2v.errors import InputError
 from nw2v.files import try_to_lock
-from nw2v.sweeps.records import identity
+from nw2v.sweeps.files import identity
 from nw2v.sweeps.search_space import Parameter, check_for_sampler
 from nw2v.sweeps.study import Outcome, Search, open_search
 from nw2v.sweeps.study_storage import drop_half_line, need_optuna
