@@ -226,7 +226,7 @@ def _train_tracked(
             model = nw2v.train(corpus, **keywords, evaluate=evaluate, callbacks=callbacks)
     except Pruned as stopped:
         model = stopped.model
-        _tell([f"{stopped}: others did better; what was learnt is kept"])
+        tell([f"{stopped}: others did better; what was learnt is kept"])
         if job is not None:
             job.record.status = PRUNED
     except KeyboardInterrupt as error:
