@@ -26,6 +26,7 @@ from nw2v.errors import FailedJobsError, InputError
 from nw2v.sweeps.files import (
     FAILED,
     FINISHED,
+    KILLED,
     RUNNING,
     JobRecord,
     SweepRecord,
@@ -271,10 +272,14 @@ class _Multirun:
         self, fingerprints: Mapping[str, str], parent: ParentRun | None
     ) -> list[tuple[PlannedJob, int, list[str]]] | None:
         """Return the jobs to launch with their numbers and overrides; None: the sweeper knows."""
-        if self.plan.jobs is None:
-            return None
         records = {record.identity: record for record in self._records().values()}
         tracked = {} if parent is None or self.earlier is None else parent.children(IDENTITY_TAG)
+        if self.plan.jobs is None:
+            cut_short = [
+                mark for mark, record in records.items() if record.status in (RUNNING, KILLED)
+            ]
+            _remove(parent, tracked, cut_short)  # a search does them anew
+            return None
         number = 1 + max((record.job for record in records.values()), default=-1)
         own_numbers = self._numbers_folders()
         left, redone = [], []
@@ -292,8 +297,7 @@ class _Multirun:
             if own_numbers:
                 overrides.append(f"hydra.sweep.subdir={chosen}")
             left.append((job, chosen, overrides))
-        if parent is not None:
-            parent.remove(run.info.run_id for mark in redone for run in tracked.get(mark, ()))
+        _remove(parent, tracked, redone)
         return left
 
     def _is_done(
@@ -426,6 +430,14 @@ class _Multirun:
 
     def _resume_command(self) -> str:
         return f"nw2v train -m {_RESUME}={shlex.quote(str(short_path(self.folder)))}"
+
+
+def _remove(
+    parent: ParentRun | None, tracked: Mapping[str, Sequence[Any]], identities: Sequence[str]
+) -> None:
+    """Remove the runs of jobs that are done anew."""
+    if parent is not None:
+        parent.remove(run.info.run_id for mark in identities for run in tracked.get(mark, ()))
 
 
 def _can_resume(config: DictConfig) -> bool:
