@@ -123,6 +123,7 @@ def _grid(line: CommandLine, name: str, given: Sequence[Override], loader: Any) 
             texts = [
                 f"{key}=null" if (key := each.key_or_group) in idle else text
                 for text, each in combination
+                if not each.is_hydra_override()  # which the launcher adds by itself
             ]
             settings |= dict.fromkeys(idle)
             jobs[mark] = PlannedJob(texts, settings, mark)

@@ -23,8 +23,8 @@ import yaml
 
 import nw2v
 from nw2v import comparison
+from nw2v.cli import COMMANDS, main
 from nw2v.cli import compare as compare_module
-from nw2v.cli import main
 from nw2v.cli.configuration import compose_all, config_folder, parse_command_line, plain
 from nw2v.cli.settings import COMPARISON_SETTINGS, leaves, read_comparison
 from nw2v.comparison import Comparison
@@ -586,7 +586,7 @@ def test_what_hydra_prints(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("nw2v comp", {"train", "compare", "evaluate", "neighbors", "analogy", "export", "ui"}),
+        ("nw2v comp", set(COMMANDS)),
         ("nw2v compare compare.s", {"compare.seeds=", "compare.systems."}),
         ("nw2v compare tracking=", {"tracking=mlflow", "tracking=none"}),
         ("nw2v compare trainer.ep", set()),

@@ -165,8 +165,8 @@ def test_the_exact_softmax_has_no_negatives() -> None:
             "(there is: cooccurrence, stream)",
         ),
         (
-            "hydra/launcher=nope",
-            "hydra/launcher=nope: there is no such option (there is: basic)",
+            "hydra/sweeper=nope",
+            "hydra/sweeper=nope: there is no such option (there is: basic, grid, optuna)",
         ),
         ("model.dim", "cannot read 'model.dim': write KEY=VALUE, such as model.dim=200"),
         (

@@ -303,11 +303,10 @@ def test_bad_trials_are_pruned(multirun: Callable[..., None]) -> None:
 
 
 def test_parallel_trials(application: Path) -> None:
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs that launcher")
     parallel = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_trials=2"]
     done = run_program(application, "x=interval(0,1)", *parallel)
     assert done.returncode == 0, done.stderr
-    assert "is launching 2 jobs" in done.stdout
+    assert "Launching 2 jobs, 2 at once" in done.stdout
     assert [trial.state.name for trial in load().trials] == ["COMPLETE"] * 2
     assert len(list(Path("sweep").glob("[0-9]"))) == 2
 

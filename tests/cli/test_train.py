@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import nw2v
-from nw2v.cli import main
+from nw2v.cli import COMMANDS, main
 from nw2v.cli import train as train_module
 from nw2v.cli.configuration import config_folder
 
@@ -341,8 +341,8 @@ def test_what_hydra_prints(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("nw2v tr", {"train", "compare", "evaluate", "neighbors", "analogy", "export", "ui"}),
-        ("nw2v ", {"train", "compare", "evaluate", "neighbors", "analogy", "export", "ui"}),
+        ("nw2v tr", set(COMMANDS)),
+        ("nw2v ", set(COMMANDS)),
         ("nw2v train model.d", {"model.dim="}),
         ("nw2v train loss=", {"loss=naive_softmax", "loss=negative_sampling"}),
         ("/opt/train/nw2v train -m loss=nai", {"loss=naive_softmax"}),
