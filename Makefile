@@ -13,6 +13,8 @@ public_index := https://pypi.org/simple
 # Rooms whose kernels also run as plain Python, which shows what compiled code would hide:
 # an index out of range, a line that no test reaches.
 uncompiled_tests := tests/jit tests/losses tests/kernels tests/corpus
+# Processes of pytest, each with some of the files: much of the time goes into waiting.
+side_by_side := -n auto --maxprocesses 4 --dist loadfile
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \2/p' Makefile | \
@@ -26,8 +28,8 @@ ui: .venv/installed  ## open MLflow's pages on the runs (ARGS='--port N')
 
 test: .venv/installed-dev  ## run the tests, then the kernels' tests uncompiled (ARGS: one pytest run)
 ifeq ($(strip $(ARGS)),)
-	$(python) -m pytest
-	NUMBA_DISABLE_JIT=1 $(python) -m pytest -q $(uncompiled_tests)
+	$(python) -m pytest $(side_by_side)
+	NUMBA_DISABLE_JIT=1 $(python) -m pytest -q $(side_by_side) $(uncompiled_tests)
 else
 	$(python) -m pytest $(ARGS)
 endif
