@@ -56,7 +56,8 @@ def curves(
             if named[place] in lines:
                 line = lines[named[place]]
                 axes.plot(
-                    line[:, 0], line[:, 1], color=PALETTE[place], linewidth=1.5, zorder=3,
+                    line[:, 0], line[:, 1], "o-" if len(line) == 1 else "-", color=PALETTE[place],
+                    linewidth=1.5, markersize=5, zorder=3,
                     label=_short(f"job {named[place]}: {names[named[place]]}", 5.2 * len(panels)),
                 )  # fmt: skip
         dress(axes, title, _axis_name(x, unit), _axis_name(y))
