@@ -18,6 +18,7 @@ from nw2v.cli.configuration import (
     additional_folder,
     compose_all,
     initialized,
+    parse_command_line,
     plain,
     readable_errors,
 )
@@ -89,22 +90,33 @@ def plan_jobs(line: CommandLine) -> Plan:
         base = compose(name, [*constant, *additional_folder(line)], return_hydra_config=True)
         is_grid = OmegaConf.select(base, "hydra.sweeper._target_") == GRID_SWEEPER
         if is_grid:
+            # Hydra itself gives each job what is set of its own; to add a key twice is an error.
+            hydras = [
+                str(each.input_line)
+                for each in given
+                if each.is_hydra_override() and not each.is_sweep_override()
+            ]
             keys = {each.get_key_element() for each in given}
             preset = parser.parse_overrides(
                 [f"{key}={value}" for key, value in (base.hydra.sweeper.params or {}).items()]
             )
             given = [*(each for each in preset if each.get_key_element() not in keys), *given]
-            return _grid(line, name, given, loader)
+            return _grid(line, name, given, set(hydras), loader)
         if OmegaConf.select(base, "hydra.sweeper._target_") == OPTUNA_SWEEPER:
             from nw2v.cli.search.sweep import read_search
 
             words = [str(each.input_line) for each in given if not each.is_hydra_override()]
-            read_search(base, words, loader)
+            options, _, _ = read_search(base, words, loader)
+            keys = {each.get_key_element() for each in given}
+            preset = [f"{key}={text}" for key, text in options.params.items() if key not in keys]
+            line = parse_command_line([*line.flags, *preset, *line.overrides])
     configs = compose_all(line)
     return Plan(configs[0], [read_settings(plain(config)) for config in configs], None, 0)
 
 
-def _grid(line: CommandLine, name: str, given: Sequence[Override], loader: Any) -> Plan:
+def _grid(
+    line: CommandLine, name: str, given: Sequence[Override], hydras: set[str], loader: Any
+) -> Plan:
     choices = [_choices(override) for override in given]
     number = 1
     for each in choices:
@@ -123,7 +135,7 @@ def _grid(line: CommandLine, name: str, given: Sequence[Override], loader: Any) 
             texts = [
                 f"{key}=null" if (key := each.key_or_group) in idle else text
                 for text, each in combination
-                if not each.is_hydra_override()  # which the launcher adds by itself
+                if text not in hydras
             ]
             settings |= dict.fromkeys(idle)
             jobs[mark] = PlannedJob(texts, settings, mark)

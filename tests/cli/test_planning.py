@@ -42,6 +42,13 @@ def test_negatives_do_not_multiply_the_naive_softmax() -> None:
     assert composed(found.jobs[0].overrides)["loss.negatives"] is None
 
 
+def test_what_is_set_of_hydra_itself_is_not_said_again_by_each_job() -> None:
+    own = "+hydra.job.env_set.NW2V_TEST=1"  # cannot be added twice
+    jobs = plan(own, "hydra.sweep.dir=sweep", "model.window=2,5", "model.dim=20").jobs
+    assert jobs is not None
+    assert jobs[0].overrides == ["tracking=none", "model.window=2", "model.dim=20"]
+
+
 def test_interpolations_follow_what_is_swept(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment/twice.yaml").write_text(
@@ -83,6 +90,23 @@ def test_what_cannot_be_swept(words: list[str], message: str) -> None:
     with pytest.raises(InputError) as caught:
         plan(*words)
     assert message in str(caught.value)
+
+
+def test_what_a_preset_searches_is_checked_as_well(tmp_path: Path) -> None:
+    pytest.importorskip("optuna", reason="needs the extra optuna")
+    (tmp_path / "experiment").mkdir()
+    preset = tmp_path / "experiment/mine.yaml"
+    words = ["--config-dir", str(tmp_path), "experiment=mine", "hydra/sweeper=optuna"]
+    text = "# @package _global_\nhydra:\n  sweeper:\n    params:\n      {}\n"
+    preset.write_text(text.format("model.window: range(2,5)"))
+    settings = plan(*words, "model.dim=20,30").settings
+    assert {each["model.window"] for each in settings} >= {2, 4}
+    assert {each["model.dim"] for each in settings} == {20, 30}
+    assert {each["model.window"] for each in plan(*words, "model.window=7,8").settings} == {7, 8}
+    for wrong, message in (("model.windw: 2,5", "model.windw"), ("model.window: 2,0", "window=0")):
+        preset.write_text(text.format(wrong))
+        with pytest.raises(InputError, match=message):
+            plan(*words)
 
 
 def test_other_sweepers_choose_their_jobs_themselves() -> None:
