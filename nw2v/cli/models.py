@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,6 @@ if TYPE_CHECKING:
     from nw2v.vectors import WordVectors
 
 MODEL_HELP = "a run's output folder, an MLflow run id, or a vectors file"
-
-_RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def open_vectors(model: str, kind: str = "center") -> WordVectors:
@@ -35,8 +32,8 @@ def open_vectors(model: str, kind: str = "center") -> WordVectors:
 
     if Path(model).exists():
         return WordVectors.load(model, vectors=kind)
-    if _RUN_ID.fullmatch(model):
-        from nw2v.tracking.runs import find_model_folder
+    from nw2v.tracking.runs import find_model_folder, is_run_id
 
+    if is_run_id(model):
         return WordVectors.load(find_model_folder(model), vectors=kind)
     raise InputError(f"no model '{model}': expected {MODEL_HELP} ({', '.join(vector_formats())})")

@@ -13,7 +13,7 @@ from typing import Any
 
 from nw2v.cli.suggestions import did_you_mean
 from nw2v.errors import InputError
-from nw2v.sweeps.objectives import read_objectives
+from nw2v.sweeps import objectives
 from nw2v.training.settings import CONFIGURATION_KEYS, TRAINERS, TrainingSettings
 
 
@@ -86,7 +86,7 @@ FLAG = Kind("true or false", _read_flag)
 METRICS = Kind("a metric, or a list of metrics such as [a,b]", _read_one_or_several(_read_text))
 DIRECTIONS = Kind(
     "maximize or minimize, or a list of as many as sweep.metric has",
-    _read_one_or_several(choice("maximize", "minimize").read),
+    _read_one_or_several(choice(*objectives.DIRECTIONS).read),
 )
 NAMES = Kind("a list of names or paths, such as [nw2v,my.txt]", _read_names)
 
@@ -192,7 +192,7 @@ def read_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     given = _given(config, SETTINGS)
     read = {key: _read_other(key, kind, given[key]) for key, kind in OTHER_SETTINGS.items()}
-    read_objectives(read["sweep.metric"], read["sweep.direction"])
+    objectives.read_objectives(read["sweep.metric"], read["sweep.direction"])
     training = TrainingSettings(**train_keywords(given)).as_dict()
     read |= {key: training[keyword] for key, keyword in TRAINING_SETTINGS.items()}
     if read["loss.name"] == "naive_softmax":

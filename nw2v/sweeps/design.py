@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nw2v.errors import InputError
-from nw2v.sweeps.records import DEFAULT_DIRECTION, DEFAULT_METRIC, DIRECTIONS
+from nw2v.sweeps.files import without_effect
+from nw2v.sweeps.objectives import DIRECTIONS
+from nw2v.sweeps.records import DEFAULT_DIRECTION, DEFAULT_METRIC
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +25,6 @@ _MANY_LEVELS = 8
 _BESIDES = ("tracking.", "sweep.", "hydra.")
 _NOT_SETTINGS = ("job", "status", "run_id", "folder", "failure")
 _FACTS = ("vocabulary_size", "corpus_tokens", "heldout_tokens")
-# What only negative sampling has.
-_OF_SAMPLING = ("loss.negatives", "loss.noise_exponent")
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,11 +114,11 @@ def effective(frame: pd.DataFrame, key: str) -> list[Any]:
     values = [
         None if pd.api.types.is_scalar(value) and pd.isna(value) else value for value in frame[key]
     ]
-    if key in _OF_SAMPLING and "loss.name" in frame.columns:
-        losses = frame["loss.name"]
-        pairs = zip(values, losses, strict=True)
-        return [None if loss == "naive_softmax" else value for value, loss in pairs]
-    return values
+    if "loss.name" not in frame.columns:
+        return values
+    losses = [str(loss) for loss in frame["loss.name"]]
+    idle = {loss: key in without_effect({"loss.name": loss}) for loss in set(losses)}
+    return [None if idle[loss] else value for value, loss in zip(values, losses, strict=True)]
 
 
 def text_of(value: Any, digits: int = 6) -> str:

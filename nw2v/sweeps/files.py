@@ -18,6 +18,7 @@ from nw2v.files import write_atomically
 from nw2v.sweeps.records import STATUSES
 from nw2v.tracking.run_values import JOB_FILE, SWEEP_FILE
 
+METRICS_FILE = "metrics.json"
 VERSION = 1
 LARGEST_FILE = 4_000_000  # bytes; a record is some thousands
 
@@ -152,7 +153,7 @@ def job_folders(folder: Path) -> list[Path]:
 
 def read_metrics(folder: Path) -> dict[str, float]:
     """Return the last value of every metric of a job; empty if it has none to show."""
-    file = folder / "metrics.json"
+    file = folder / METRICS_FILE
     try:
         if file.stat().st_size > LARGEST_FILE:
             return {}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nw2v.sweeps.configurations import against_best, configurations
 from nw2v.sweeps.design import goal
 from nw2v.sweeps.effects import interactions, main_effects
+from nw2v.sweeps.over_seeds import against_best, configurations
 from nw2v.sweeps.ranking import ranked
 
 if TYPE_CHECKING:

@@ -13,19 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nw2v.errors import InputError
+from nw2v.sweeps.files import (
+    KILLED,
+    LARGEST_FILE,
+    METRICS_FILE,
+    RUNNING,
+    VERSION,
+    job_folders,
+)
 from nw2v.sweeps.records import STATUSES, Job, Sweep, goals
 from nw2v.tracking.processes import HOST_TAG, has_vanished
+from nw2v.tracking.run_values import JOB_FILE, SWEEP_FILE, VANISHED
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SWEEP_FILE, JOB_FILE, METRICS_FILE, HISTORY_FILE = (
-    *("sweep.json", "job.json", "metrics.json"),
-    "history.csv",
-)
-VERSION = 1
-LARGEST_JSON = 4 * 2**20
-LARGEST_HISTORY = 64 * 2**20
+
+HISTORY_FILE = "history.csv"
+LARGEST_HISTORY = 64_000_000  # bytes, as `nw2v.load` takes it
 
 
 def read_folder(folder: Path) -> Sweep:
@@ -55,17 +60,13 @@ def read_folder(folder: Path) -> Sweep:
     swept = data.needed("swept")
     if not isinstance(swept, list) or not all(isinstance(key, str) for key in swept):
         raise data.error("swept is not a list of keys")
-    numbers = sorted(
-        int(path.name)
-        for path in folder.iterdir()
-        if path.name.isdecimal() and len(path.name) < 10 and (path / JOB_FILE).is_file()
-    )
+    jobs = sorted(map(_read_job, job_folders(folder)), key=lambda job: job.number)
     return Sweep(
         name=folder.resolve().name,
         metrics=metrics,
         directions=directions,
         swept=tuple(swept),
-        jobs=tuple(_read_job(folder / str(number), number) for number in numbers),
+        jobs=tuple(jobs),
         command=data.text("command"),
         parent_run=data.text("parent_run"),
         uri=data.text("uri"),
@@ -115,15 +116,18 @@ def _why_not(folder: Path) -> str:
     return f"{folder} is not a sweep's folder: it has no {SWEEP_FILE}"
 
 
-def _read_job(folder: Path, number: int) -> Job:
+def _read_job(folder: Path) -> Job:
     data = _Reader(folder / JOB_FILE)
     status = data.needed("status")
     if status not in STATUSES:
         raise data.error(f"status is not one of {', '.join(STATUSES)}")
     process = data.mapping("process", str)
     failure = data.text("failure")
-    if status == "RUNNING" and has_vanished(process):
-        status, failure = "KILLED", failure or "the process vanished"
+    if status == RUNNING and has_vanished(process):
+        status, failure = KILLED, failure or VANISHED
+    number = data.needed("job")
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 2**31:
+        raise data.error("job is not a number of a job")
     metrics = folder / METRICS_FILE
     return Job(
         number=number,
@@ -134,7 +138,7 @@ def _read_job(folder: Path, number: int) -> Job:
         run_id=data.text("run_id"),
         folder=str(folder),
         failure=failure,
-        host=process.get(HOST_TAG) or process.get("host"),
+        host=process.get(HOST_TAG),
         fingerprint=data.text("corpus_fingerprint"),
     )
 
@@ -145,8 +149,8 @@ class _Reader:
     def __init__(self, file: Path) -> None:
         self._file = file
         try:
-            if file.stat().st_size > LARGEST_JSON:
-                raise ValueError(f"larger than {LARGEST_JSON:,} bytes")
+            if file.stat().st_size > LARGEST_FILE:
+                raise ValueError(f"larger than {LARGEST_FILE:,} bytes")
             self._data = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]

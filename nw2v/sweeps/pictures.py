@@ -9,7 +9,8 @@ import numpy as np
 from nw2v.sweeps.design import Factor, direction_of, effective, factors, finished
 from nw2v.sweeps.effects import main_effects
 from nw2v.sweeps.findings import Findings
-from nw2v.sweeps.ranking import CROSS_ENTROPY, TRAINING_SECONDS, nondominated
+from nw2v.sweeps.objectives import CROSS_ENTROPY
+from nw2v.sweeps.ranking import TRAINING_SECONDS, nondominated
 from nw2v.sweeps.wording import factor_of, titled
 
 if TYPE_CHECKING:

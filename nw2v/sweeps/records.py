@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nw2v.sweeps.objectives import DIRECTIONS
+
 STATUSES = ("FINISHED", "PRUNED", "RUNNING", "KILLED", "FAILED")
 """What a job can be, in the order in which tables show them."""
-DIRECTIONS = ("maximize", "minimize")
 DEFAULT_METRIC, DEFAULT_DIRECTION = "analogy/accuracy", "maximize"
 
 

@@ -15,12 +15,13 @@ from nw2v.errors import InputError
 from nw2v.files import write_atomically
 from nw2v.reports import Block, html_page, markdown_page
 from nw2v.sweeps import pictures
-from nw2v.sweeps.conclusions import failures, job_counts, sentences
 from nw2v.sweeps.design import SEED, effective, shadows, swept_keys, text_of
 from nw2v.sweeps.findings import Findings, find
-from nw2v.sweeps.load import histories_of, load
-from nw2v.sweeps.ranking import CROSS_ENTROPY, TRAINING_SECONDS
+from nw2v.sweeps.frames import histories_of, load
+from nw2v.sweeps.objectives import CROSS_ENTROPY
+from nw2v.sweeps.ranking import TRAINING_SECONDS
 from nw2v.sweeps.records import Job
+from nw2v.sweeps.sentences import failures, job_counts, sentences
 from nw2v.sweeps.wording import counted, interval, number, titled
 
 if TYPE_CHECKING:

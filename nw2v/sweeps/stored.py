@@ -9,27 +9,27 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from nw2v.errors import InputError
-from nw2v.sweeps.records import (
-    DEFAULT_DIRECTION,
-    DEFAULT_METRIC,
-    DIRECTIONS,
-    Job,
-    Sweep,
-    goals,
-)
+from nw2v.sweeps.files import FINISHED, KILLED, PRUNED, RUNNING
+from nw2v.sweeps.objectives import DIRECTIONS
+from nw2v.sweeps.records import DEFAULT_DIRECTION, DEFAULT_METRIC, Job, Sweep, goals
 from nw2v.sweeps.stored_values import stored_value
-from nw2v.tracking.mlflow_callback import FAILURE_TAG, OUTPUT_FOLDER_TAG
-from nw2v.tracking.processes import HOST_TAG
+from nw2v.tracking.processes import HOST_TAG, has_vanished
+from nw2v.tracking.run_values import (
+    COMMAND_TAG,
+    FAILURE_TAG,
+    JOB_TAG,
+    KIND_TAG,
+    OUTPUT_FOLDER_TAG,
+    PARENT_TAG,
+    PRUNED_TAG,
+    SWEPT_TAG,
+    VANISHED,
+)
 from nw2v.tracking.store import first_line, open_client, readable, resolve_uri, sqlite_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KIND_TAG, SWEPT_TAG, JOB_TAG, PRUNED_TAG = (
-    *("nw2v.kind", "nw2v.swept", "nw2v.job"),
-    "nw2v.pruned",
-)
-PARENT_TAG = "mlflow.parentRunId"
 _JOBS_A_PAGE = 1000
 
 
@@ -78,7 +78,7 @@ def read_stored(run_id: str, uri: str | None = None) -> Sweep:
         directions=directions,
         swept=_swept(tags.get(SWEPT_TAG)),
         jobs=tuple(_job(number, newest[number]) for number in sorted(newest)),
-        command=tags.get("nw2v.command"),
+        command=tags.get(COMMAND_TAG),
         parent_run=run_id,
         uri=uri,
         folder=tags.get(OUTPUT_FOLDER_TAG),
@@ -163,9 +163,13 @@ def _swept(text: str | None) -> tuple[str, ...]:
 
 def _job(number: int, run: Any) -> Job:
     tags, metrics = run.data.tags, dict(run.data.metrics)
-    status = run.info.status
-    if status == "FINISHED" and PRUNED_TAG in tags:
-        status = "PRUNED"
+    status, failure = run.info.status, tags.get(FAILURE_TAG)
+    if status == FINISHED and PRUNED_TAG in tags:
+        status = PRUNED
+    if status == "SCHEDULED":
+        status = RUNNING
+    if status == RUNNING and has_vanished(tags):
+        status, failure = KILLED, failure or VANISHED
     seconds = {}
     if "train/seconds" in metrics:
         seconds["training"] = metrics["train/seconds"]
@@ -173,13 +177,13 @@ def _job(number: int, run: Any) -> Job:
         seconds["total"] = (run.info.end_time - run.info.start_time) / 1000
     return Job(
         number=number,
-        status="RUNNING" if status == "SCHEDULED" else status,
+        status=status,
         settings={key: stored_value(key, text) for key, text in run.data.params.items()},
         metrics=metrics,
         seconds=seconds,
         run_id=run.info.run_id,
         folder=tags.get(OUTPUT_FOLDER_TAG),
-        failure=tags.get(FAILURE_TAG),
+        failure=failure,
         host=tags.get(HOST_TAG),
         fingerprint=tags.get("corpus_fingerprint"),
     )

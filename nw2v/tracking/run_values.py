@@ -18,9 +18,11 @@ MODEL_FOLDER = "model"
 VECTORS_ENDING = ".safetensors"
 OUTPUT_FOLDER_TAG = "nw2v.output_folder"
 FAILURE_TAG = "failure"
+VANISHED = "the process vanished"  # why a run failed that was killed before it could say
 PARENT_TAG = "mlflow.parentRunId"
 # Of sweeps and comparisons, and of their jobs.
 KIND_TAG = "nw2v.kind"
+COMMAND_TAG = "nw2v.command"
 SWEPT_TAG = "nw2v.swept"
 BEST_RUN_TAG = "nw2v.best_run"
 JOB_TAG = "nw2v.job"

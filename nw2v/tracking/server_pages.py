@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import quote
 
 from nw2v.errors import InputError
+from nw2v.tracking.run_values import OUTPUT_FOLDER_TAG, PARENT_TAG
 from nw2v.tracking.store import page, readable, resolve_experiment
 
 _ANSWER_SECONDS = 20.0
-_PARENT_TAG = "mlflow.parentRunId"
 
 
 def experiment_url(server: str, experiment_id: str | None = None) -> str:
@@ -67,8 +67,6 @@ def find_run(server: str, run: str) -> str:
     InputError
         If the server has no such run, or does not answer.
     """
-    from nw2v.tracking.mlflow_callback import OUTPUT_FOLDER_TAG
-
     try:
         try:
             info = _ask(server, f"runs/get?run_id={quote(run, safe='')}")["run"]["info"]
@@ -112,7 +110,7 @@ def newest_run(server: str, experiment_id: str | None) -> str | None:
     if found is None:
         return None
     tags = {tag["key"]: tag["value"] for tag in found["data"].get("tags", [])}
-    return run_url(server, experiment_id, tags.get(_PARENT_TAG, found["info"]["run_id"]))
+    return run_url(server, experiment_id, tags.get(PARENT_TAG, found["info"]["run_id"]))
 
 
 def _experiments(server: str) -> list[str]:

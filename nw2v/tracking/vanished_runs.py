@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 
 from nw2v.tracking.processes import HOST_TAG, has_vanished, host
-from nw2v.tracking.run_values import FAILURE_TAG
+from nw2v.tracking.run_values import FAILURE_TAG, VANISHED
 from nw2v.tracking.sqlite_client import SqliteClient
 from nw2v.tracking.store import Store, first_line, quiet_mlflow
 
@@ -18,7 +18,7 @@ def end_vanished_runs(store: Store) -> None:
     try:
         for run_id, tags in _running(store).items():
             if has_vanished(tags):
-                store.client.set_tag(run_id, FAILURE_TAG, "the process vanished")
+                store.client.set_tag(run_id, FAILURE_TAG, VANISHED)
                 with quiet_mlflow():
                     store.client.set_terminated(run_id, "KILLED")
     except Exception as error:  # Tidying up after others is no reason not to train.

@@ -17,8 +17,8 @@ from nw2v.sweeps import (
     nondominated,
     ranked,
 )
-from nw2v.sweeps.configurations import seed_deviation
 from nw2v.sweeps.design import factors, shadows
+from nw2v.sweeps.over_seeds import seed_deviation
 from nw2v.sweeps.ranking import pareto_jobs
 
 METRIC = "analogy/accuracy"

@@ -89,6 +89,18 @@ def test_a_job_whose_process_has_vanished_is_not_running(folder):
     assert frame["failure"][1] == "the process vanished"
 
 
+def test_job_folders_may_have_names_of_their_own(folder):
+    (folder / "1").rename(folder / "window=2")
+    (folder / "deeper").mkdir()
+    (folder / "0").rename(folder / "deeper" / "0")
+    frame = nw2v.sweeps.load(folder)
+    assert frame["job"].tolist() == [0, 1, 2, 3, 4]
+    assert frame["folder"][1] == str(folder / "window=2")
+    change(folder / "window=2" / "job.json", job="one")
+    with pytest.raises(InputError, match="job is not a number of a job"):
+        nw2v.sweeps.load(folder)
+
+
 def test_several_objectives(tmp_path):
     folder = sweep_of(
         tmp_path / "sweep", [{"seed": 1}], metric=["a", "b"], direction=["minimize", "maximize"]
@@ -119,11 +131,15 @@ def test_what_is_no_sweep(folder, tmp_path):
         ("2/job.json", "[]", r"2.job\.json is damaged \(it holds no mapping\)"),
         ("2/job.json", '{"version": 7}', r"2.job\.json has version 7, this nw2v reads version 1"),
         ("2/job.json", '{"status": "GONE"}', r"2.job\.json is damaged \(status is not one of FIN"),
-        ("2/job.json", '{"status": "FINISHED", "settings": 3}', r"settings is not what nw2v wri"),
+        (
+            "2/job.json",
+            '{"job": 2, "status": "FINISHED", "settings": 3}',
+            r"settings is not what nw2v wri",
+        ),
         ("2/job.json", "[" * 100_000, r"2.job\.json is damaged"),
         ("2/job.json", b"\xff\xfe", r"2.job\.json is damaged"),
         ("2/metrics.json", '{"a": "b"}', r"2.metrics\.json is damaged \(a is not a number\)"),
-        ("2/metrics.json", " " * 5_000_000, r"2.metrics\.json is damaged \(larger than 4,194,304"),
+        ("2/metrics.json", " " * 5_000_000, r"2.metrics\.json is damaged \(larger than 4,000,000"),
         ("sweep.json", "{}", r"sweep\.json is damaged \(it has no metric\)"),
         (
             "sweep.json",

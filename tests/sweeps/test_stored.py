@@ -98,6 +98,22 @@ def test_the_store_alone_gives_the_table(stored):
     assert facts["name"] == "the sweep" and facts["hosts"] == ["elsewhere"]
 
 
+def test_a_run_whose_process_has_vanished_is_not_running():
+    from nw2v.sweeps.stored import _job
+    from nw2v.tracking.processes import process_tags
+
+    def read(started):
+        data = SimpleNamespace(
+            tags={**process_tags(), "nw2v.process_started": started}, metrics={}, params={}
+        )
+        info = SimpleNamespace(status="RUNNING", start_time=1, end_time=None, run_id="0" * 32)
+        return _job(0, SimpleNamespace(data=data, info=info))
+
+    assert read(process_tags()["nw2v.process_started"]).status == "RUNNING"
+    gone = read("long ago")
+    assert (gone.status, gone.failure) == ("KILLED", "the process vanished")
+
+
 def test_curves_from_the_store(stored):
     frame = nw2v.sweeps.histories(
         stored.parent, uri=stored.uri, metrics=["train/seconds", "not/measured"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nw2v.sweeps.folder import read_folder, read_history
 from nw2v.sweeps.records import Job, Sweep
 from nw2v.sweeps.stored import read_stored, stored_history
+from nw2v.tracking.runs import is_run_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,6 @@ CURVES = (
     *("train/loss", "train/seconds", "valid/loss"),
     *("valid/cross_entropy", "valid/cross_entropy_unigram"),
 )
-_RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def load(sweep: str | os.PathLike[str], *, uri: str | None = None) -> pd.DataFrame:
@@ -130,7 +129,7 @@ def read_sweep(sweep: str | os.PathLike[str], uri: str | None = None) -> Sweep:
 
 def _is_run_id(sweep: str | os.PathLike[str]) -> bool:
     text = os.fspath(sweep)
-    return bool(_RUN_ID.fullmatch(text)) and not Path(text).exists()
+    return is_run_id(text) and not Path(text).exists()
 
 
 def to_frame(sweep: Sweep) -> pd.DataFrame:

@@ -25,7 +25,8 @@ from nw2v.sweeps.design import (
     text_of,
     varying_settings,
 )
-from nw2v.sweeps.ranking import CROSS_ENTROPY, TRAINING_SECONDS
+from nw2v.sweeps.objectives import CROSS_ENTROPY
+from nw2v.sweeps.ranking import TRAINING_SECONDS
 
 if TYPE_CHECKING:
     import pandas as pd
