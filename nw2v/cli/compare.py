@@ -34,7 +34,6 @@ from nw2v.errors import FailedJobsError, InputError
 from nw2v.files import write_atomically
 from nw2v.tracking.run_values import KIND_TAG
 from nw2v.training.callbacks import Callback
-from nw2v.training.loop import DivergenceError
 from nw2v.training.settings import TRAINERS, TrainingSettings
 
 if TYPE_CHECKING:
@@ -123,6 +122,7 @@ def compare_job(config: DictConfig) -> None:
 
 def _compare(settings: Mapping[str, Any], folder: Path) -> None:
     from nw2v.comparison import compare, write_report
+    from nw2v.training.loop import DivergenceError
     from nw2v.training.progress import CompilationNotice
 
     sets = sets_of(settings)
@@ -240,6 +240,8 @@ class _Divergence(Callback):
 
     def failed(self, error: BaseException) -> None:
         """Print and log what went wrong, if it is that."""
+        from nw2v.training.loop import DivergenceError
+
         if isinstance(error, DivergenceError):
             _log.info("%s: %s", self._label, error)
             tell([f"{self._label} diverged; the comparison goes on without its system"])

@@ -322,6 +322,20 @@ def test_what_needs_nothing_heavy_imports_nothing_heavy(arguments: list[str]) ->
     assert done.stdout.splitlines()[-1] == "HEAVY []", done.stderr
 
 
+@pytest.mark.parametrize("command", ["train", "compare"])
+def test_hydras_help_imports_neither_compiler_nor_store(command: str) -> None:
+    done = run_python(
+        f"""
+        import sys
+        import nw2v, nw2v.cli
+        nw2v.cli.main([{command!r}, "--help"])
+        heavy = sorted(set({HEAVY!r}) & set(sys.modules) - {{"hydra", "numpy"}})
+        print("HEAVY", heavy)
+        """
+    )
+    assert done.stdout.splitlines()[-1] == "HEAVY []", done.stderr
+
+
 def test_python_m_is_the_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "nw2v", "resume"], capture_output=True, text=True, check=False
