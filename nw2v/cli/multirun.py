@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 
 from nw2v.cli.application import launch
+from nw2v.cli.command_text import command_text
 from nw2v.cli.configuration import CommandLine, check_output_folder, parse_command_line
 from nw2v.cli.grid import planned
 from nw2v.cli.planning import OPTUNA_SWEEPER, Plan, PlannedJob, plan_jobs
@@ -34,8 +35,16 @@ from nw2v.sweeps.files import (
     read_metrics,
     swept_keys,
 )
-from nw2v.tracking.processes import has_vanished
-from nw2v.tracking.run_values import BEST_RUN_TAG, IDENTITY_TAG, KIND_TAG, SWEEP_FILE, SWEPT_TAG
+from nw2v.tracking.processes import HOST_TAG, PROCESS_TAG, has_vanished, host
+from nw2v.tracking.run_values import (
+    BEST_RUN_TAG,
+    COMMAND_TAG,
+    IDENTITY_TAG,
+    JOB_FILE,
+    KIND_TAG,
+    SWEEP_FILE,
+    SWEPT_TAG,
+)
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -202,10 +211,15 @@ class _Multirun:
         ]:
             if not told:
                 numbers = ", ".join(str(record.job) for record in at_work)
-                pid = at_work[0].process.get("nw2v.pid")
-                _say(
-                    f"job {numbers} of the earlier start is still running (process {pid}): waiting"
-                )
+                process = at_work[0].process
+                where = f"process {process.get(PROCESS_TAG)} on {process.get(HOST_TAG)}"
+                text = f"job {numbers} of the earlier start is still running ({where}): waiting"
+                if process.get(HOST_TAG) != host():
+                    text += (
+                        ". Another machine cannot be seen from here: if the job is gone, remove "
+                        f"its {JOB_FILE} from {self.folder}"
+                    )
+                _say(text)
                 told = True
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
@@ -238,7 +252,12 @@ class _Multirun:
             experiment=settings["tracking.experiment"],
             run_name=settings["tracking.run_name"] or f"sweep-{corpus}",
             configuration=self._configuration(),
-            tags={KIND_TAG: "sweep", "corpus": corpus},
+            tags={
+                KIND_TAG: "sweep",
+                "corpus": corpus,
+                SWEPT_TAG: json.dumps(swept_keys(self.plan.settings)),
+                COMMAND_TAG: command_text("train", ["-m", *self._words()]),
+            },
             output_folder=self.folder,
             run_id=earlier,
         )
@@ -251,14 +270,21 @@ class _Multirun:
             found[key] = ",".join(values)
         return found
 
+    def _overrides(self) -> list[str]:
+        return [text for text in self.line.overrides if _key(text) != _RESUME]
+
+    def _flags(self) -> list[str]:
+        return [flag for flag in self.line.flags if flag not in ("-m", "--multirun")]
+
+    def _words(self) -> list[str]:
+        return [*self._flags(), *self._overrides()]
+
     def _record(self, parent: ParentRun | None) -> SweepRecord:
-        overrides = [text for text in self.line.overrides if _key(text) != _RESUME]
-        flags = [flag for flag in self.line.flags if flag not in ("-m", "--multirun")]
         before = None if self.earlier is None else self.earlier.record
         return SweepRecord(
-            command=shlex.join(["nw2v", "train", "-m", *flags, *overrides]),
-            overrides=overrides,
-            flags=flags,
+            command=shlex.join(["nw2v", "train", "-m", *self._words()]),
+            overrides=self._overrides(),
+            flags=self._flags(),
             metric=listed(self.settings["sweep.metric"]),
             direction=listed(self.settings["sweep.direction"]),
             swept=swept_keys(self.plan.settings),
@@ -282,7 +308,7 @@ class _Multirun:
             return None
         number = 1 + max((record.job for record in records.values()), default=-1)
         own_numbers = self._numbers_folders()
-        left, redone = [], []
+        left = []
         for job in self.plan.jobs:
             record = records.get(job.identity)
             fingerprint = fingerprints[_text_of(job.settings)]
@@ -292,12 +318,11 @@ class _Multirun:
                 chosen, number = number, number + 1
             else:
                 chosen = record.job
-                redone.append(job.identity)
             overrides = list(job.overrides)
             if own_numbers:
                 overrides.append(f"hydra.sweep.subdir={chosen}")
             left.append((job, chosen, overrides))
-        _remove(parent, tracked, redone)
+        _remove(parent, tracked, [job.identity for job, *_ in left])
         return left
 
     def _is_done(
@@ -309,8 +334,10 @@ class _Multirun:
             return True
         # Killed between the last word to MLflow and the last one to the folder.
         for run in tracked.get(record.identity, ()):
-            if run.info.status == FINISHED and record.status == RUNNING:
-                record.status = FINISHED
+            text = run.data.tags.get("corpus_fingerprint")
+            if (run.info.status, text, record.status) == (FINISHED, fingerprint, RUNNING):
+                record.status, record.run_id = FINISHED, run.info.run_id
+                record.corpus_fingerprint = fingerprint
                 for folder, known in self._records().items():
                     if known.identity == record.identity:
                         record.write(folder)
@@ -402,16 +429,20 @@ class _Multirun:
         best = min(scores, key=lambda folder: sign * scores[folder])
         run_id = self._records()[best].run_id
         assert run_id is not None
-        parent.set_tags({BEST_RUN_TAG: run_id, SWEPT_TAG: json.dumps(record.swept)})
+        parent.set_tags({BEST_RUN_TAG: run_id})
         if self.settings["tracking.vectors"] == "best":
             parent.log_vectors_of(run_id, best)
         return {metric: scores[best]}
 
-    def _raise_failures(self, left: Sequence[Any] | None) -> None:
+    def _raise_failures(self, left: list[tuple[PlannedJob, int, list[str]]] | None) -> None:
         records = list(self._records().values())
         failed = sorted(record.job for record in records if record.status == FAILED)
-        launched = {number for _, number, _ in left or ()}
-        missing = sorted(launched - {record.job for record in records if record.status != RUNNING})
+        cut_short = (RUNNING, KILLED)
+        if left is None:
+            missing = sorted(record.job for record in records if record.status in cut_short)
+        else:
+            ended = {record.identity for record in records if record.status not in cut_short}
+            missing = sorted(number for job, number, _ in left if job.identity not in ended)
         if not failed and not missing:
             return
         if self._is_search():  # a failure is a result too; it has said how many there were

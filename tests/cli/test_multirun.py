@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import nw2v
-from nw2v.cli import main
+from nw2v.cli import main, multirun
 from nw2v.sweeps.files import JobRecord, SweepRecord, job_folders
 
 QUICK = [
@@ -126,6 +126,52 @@ def test_another_text_is_trained_on_again(text: Path, capsys: pytest.CaptureFixt
     assert [record.job for record in records()] == [0, 1]
 
 
+def test_folders_with_names_of_ones_own(
+    text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = arguments(text, "seed=1,2", "hydra.sweep.subdir=seed-${seed}")
+    words += ["+hydra.job.env_set.NW2V_TEST=1"]
+    with monkeypatch.context() as patched:
+        fail_for(2, patched)
+        assert main(words) == 1
+    capsys.readouterr()
+    assert main(["train", "sweep.resume=sweep"]) == 0
+    assert "of which 1 is done" in capsys.readouterr().err
+    frame = nw2v.sweeps.load("sweep")
+    assert frame["seed"].tolist() == [1, 2] and set(frame["status"]) == {"FINISHED"}
+    assert [Path(folder).name for folder in frame["folder"]] == ["seed-1", "seed-2"]
+
+
+def test_a_sweep_is_resumed_from_another_folder(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        fail_for(2, patched)
+        assert main(arguments(text, "seed=1,2")) == 1
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main(["train", f"sweep.resume={tmp_path / 'sweep'}"]) == 0
+    assert not list(Path.cwd().iterdir())
+    assert [r.status for r in records(str(tmp_path / "sweep"))] == ["FINISHED", "FINISHED"]
+
+
+@pytest.mark.parametrize("sweeper", ["grid", "basic"])
+def test_a_job_that_was_ended_from_outside_is_no_success(
+    sweeper: str, text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launched = multirun.launch
+
+    def cut_short(*given: Any, **options: Any) -> None:
+        launched(*given, **options)
+        record = records()[1]
+        record.status = "KILLED"  # as by a cluster that wants the machine back
+        record.write(job_folders(Path("sweep"))[1])
+
+    monkeypatch.setattr(multirun, "launch", cut_short)
+    assert main(arguments(text, "seed=1,2", f"hydra/sweeper={sweeper}")) == 1
+    assert "job 1 did not come to an end" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -167,6 +213,7 @@ def test_a_killed_sweep_is_resumed_with_every_job_once(text: Path) -> None:
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     first = SweepRecord.read(Path("sweep")).parent_run
+    assert first is not None
     assert records()[0].status == "FINISHED" and records()[-1].status == "RUNNING"
 
     resumed = [sys.executable, "-m", "nw2v", "train", f"sweep.resume={first}"]
@@ -182,6 +229,22 @@ def test_a_killed_sweep_is_resumed_with_every_job_once(text: Path) -> None:
     assert sorted(run.data.params["seed"] for run in children) == list("0123")
     assert {run.info.run_name for run in children} == {f"seed={seed}" for seed in range(4)}
     assert {r.run_id for r in records()} == {run.info.run_id for run in children}
+
+    # As if killed between the last word to MLflow and the last one to the folder.
+    whole = records()[2]
+    JobRecord(
+        whole.job, "RUNNING", whole.identity, whole.settings,
+        process={**whole.process, "nw2v.process_started": "long ago"},
+    ).write(Path("sweep/2"))  # fmt: skip
+    done = subprocess.run(resumed, check=True, capture_output=True, timeout=300, text=True)
+    assert "4 jobs, of which 4 are done" in done.stderr
+    known = records()[2]
+    assert (known.status, known.run_id) == ("FINISHED", whole.run_id)
+    assert known.corpus_fingerprint == whole.corpus_fingerprint
+    tags = client.get_run(first).data.tags
+    assert json.loads(tags["nw2v.swept"]) == ["seed"]
+    assert tags["nw2v.command"].startswith("nw2v train -m ")
+    assert "seed=range(4)" in tags["nw2v.command"]
 
 
 @OF_MLFLOW
