@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from nw2v.errors import InputError
-from nw2v.sweeps.files import FINISHED, PRUNED, JobRecord, job_folders
+from nw2v.sweeps.files import FINISHED, PRUNED, JobRecord, job_folders, read_metrics
 from nw2v.sweeps.objectives import Objective
 from nw2v.sweeps.study import Outcome
 
@@ -30,12 +29,12 @@ def ended_jobs(folder: Path, objectives: Sequence[Objective]) -> dict[int, Outco
     """
     ended = {}
     for place in job_folders(folder):
-        with suppress(InputError, OSError, ValueError, AttributeError):
+        with suppress(InputError):
             record = JobRecord.read(place)
             if record.status == PRUNED:
                 ended[record.job] = Outcome(pruned=True)
             elif record.status == FINISHED:
-                metrics = json.loads((place / "metrics.json").read_text(encoding="utf-8"))
+                metrics = read_metrics(place)
                 values = [metrics.get(objective.metric) for objective in objectives]
                 outcome = Outcome.of(values, len(objectives))
                 if outcome.values is not None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from nw2v.cli.one_of_several import jobs_at_once
 from nw2v.cli.settings import TEXT, Kind, choice, leaves, optional, whole
-from nw2v.cores import available_cores
 from nw2v.errors import InputError
 from nw2v.sweeps.objectives import Objective, pruning_objective, read_objectives
 from nw2v.sweeps.samplers import PRUNERS, SAMPLERS, SamplerSettings
@@ -160,14 +160,9 @@ def _read(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _launchers_jobs(launcher: Any) -> int:
-    """Give the number of jobs that a launcher runs at a time, 1 where it does not say.
-
-    As joblib counts: -1 is all cores, -2 all but one.
-    """
+    """Give the number of jobs that a launcher runs at a time, 1 where it does not say."""
     jobs = OmegaConf.select(launcher, "n_jobs", default=None) if launcher else None
-    if not isinstance(jobs, int) or jobs == 0:
-        return 1
-    return jobs if jobs > 0 else max(1, available_cores() + 1 + jobs)
+    return 1 if jobs is None else jobs_at_once(jobs)
 
 
 def _plain(node: Any) -> Any:

@@ -21,6 +21,7 @@ from nw2v.cli.search.options import SearchOptions, read_options
 from nw2v.cli.search.results import describe, report, results, values_text, write_results
 from nw2v.cli.search.space import read_space
 from nw2v.cli.settings import leaves
+from nw2v.cli.summary import short_path
 from nw2v.errors import InputError
 from nw2v.files import try_to_lock
 from nw2v.sweeps.files import identity
@@ -172,7 +173,7 @@ class _Running:
         """Write and print the results."""
         path = write_results(self._search, self._options.folder)
         with suppress(OSError):  # What cannot be printed is told at the end.
-            print(f"\n{report(self._search)}\nresults  {_short(path)}", flush=True)
+            print(f"\n{report(self._search)}\nresults  {short_path(path)}", flush=True)
         if not self._search.best():
             self._raise_failure()
         return results(self._search)
@@ -332,10 +333,3 @@ def _quiet_optuna() -> Iterator[None]:
         optuna.logging.set_verbosity(verbosity)
         optuna.logging.enable_default_handler()
         optuna.logging.disable_propagation()
-
-
-def _short(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
