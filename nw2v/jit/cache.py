@@ -40,7 +40,7 @@ _PATIENCE_SECONDS = 120.0
 _POLL_SECONDS = 0.02
 
 # Rooms at the end of the house: no code of theirs is compiled, nor imported by any that is.
-WITHOUT_COMPILED_CODE = ("cli", "plots", "sweeps", "tracking")
+WITHOUT_COMPILED_CODE = ("cli", "comparison", "plots", "reports", "sweeps", "tracking")
 
 
 class KernelCache(FunctionCache):
