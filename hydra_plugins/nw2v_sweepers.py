@@ -37,10 +37,10 @@ class GridSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Launch the jobs that `nw2v train` has planned."""
-        from nw2v.cli.grid import launch_grid
+        from nw2v.cli.grid import launch_planned
 
         assert self.launcher is not None
-        return launch_grid(self.launcher, self.max_batch_size, arguments)
+        return launch_planned(self.launcher, self.max_batch_size)
 
 
 class OptunaSweeper(Sweeper):

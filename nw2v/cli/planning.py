@@ -108,8 +108,8 @@ def plan_jobs(line: CommandLine) -> Plan:
             words = [str(each.input_line) for each in given if not each.is_hydra_override()]
             options, _, _ = read_search(base, words, loader)
             keys = {each.get_key_element() for each in given}
-            preset = [f"{key}={text}" for key, text in options.params.items() if key not in keys]
-            line = parse_command_line([*line.flags, *preset, *line.overrides])
+            searched = [f"{key}={text}" for key, text in options.params.items() if key not in keys]
+            line = parse_command_line([*line.flags, *searched, *line.overrides])
     configs = compose_all(line)
     return Plan(configs[0], [read_settings(plain(config)) for config in configs], None, 0)
 

@@ -93,6 +93,7 @@ def test_jobs_share_the_cores_and_work_where_the_command_was_typed(
             "-m",
             "seed=1,2,3",
             "hydra/launcher=joblib",
+            "hydra/sweeper=basic",
             "hydra.sweep.dir=sweep",
             "hydra.job.chdir=true",
         ]

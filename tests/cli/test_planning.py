@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nw2v.cli.configuration import compose_all, parse_command_line, plain
+from nw2v.cli.grid import launch_planned
 from nw2v.cli.planning import Plan, plan_jobs
 from nw2v.cli.settings import read_settings
 from nw2v.errors import InputError
@@ -90,6 +91,11 @@ def test_what_cannot_be_swept(words: list[str], message: str) -> None:
     with pytest.raises(InputError) as caught:
         plan(*words)
     assert message in str(caught.value)
+
+
+def test_a_grid_that_nobody_planned() -> None:
+    with pytest.raises(InputError, match="hydra/sweeper=basic"):
+        launch_planned(None, None)  # type: ignore[arg-type]
 
 
 def test_what_a_preset_searches_is_checked_as_well(tmp_path: Path) -> None:
