@@ -8,7 +8,7 @@ import math
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,7 @@ from nw2v.sweeps.files import (
     read_metrics,
     swept_keys,
 )
+from nw2v.sweeps.objectives import usual_direction
 from nw2v.tracking.processes import HOST_TAG, PROCESS_TAG, has_vanished, host
 from nw2v.tracking.run_values import (
     BEST_RUN_TAG,
@@ -233,9 +234,21 @@ class _Multirun:
                 corpus = open_corpus(settings)
                 found[text] = corpus.fingerprint
                 hints |= dict.fromkeys(corpus.hints)
-        for hint in hints:
+        for hint in [*self._doubts(), *hints]:
             _say(f"note: {hint}")
         return found
+
+    def _doubts(self) -> Iterator[str]:
+        """Say where jobs are ranked against what their metric is."""
+        metrics, ways = (listed(self.settings[f"sweep.{key}"]) for key in ("metric", "direction"))
+        for metric, way in zip(metrics, ways, strict=True):
+            usual = usual_direction(metric)
+            if way != usual:
+                better = "less" if usual == "minimize" else "more"
+                yield (
+                    f"{better} of {metric} is better, and sweep.direction={way} ranks the other "
+                    f"way round: give sweep.direction={usual}"
+                )
 
     def _parent(self) -> ParentRun | None:
         """Return the run of the sweep itself, not yet begun; None without tracking."""

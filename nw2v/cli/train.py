@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from nw2v.tracking.mlflow_callback import MlflowCallback
     from nw2v.training.progress import CompilationNotice
 
+# What a job is told that is none of its own: with it, the whole sweep would go on.
+_OF_ITS_SWEEP = ("sweep.resume=", "sweep.trial=")
+
 _log = logging.getLogger(__name__)
 
 
@@ -344,7 +347,8 @@ def tell(notes: Iterable[str]) -> None:
 
 def _command() -> str:
     """Return the command that does the running job alone."""
-    return command_text("train", HydraConfig.get().overrides.task)
+    words = HydraConfig.get().overrides.task
+    return command_text("train", [word for word in words if not word.startswith(_OF_ITS_SWEEP)])
 
 
 def _tracking(

@@ -11,8 +11,8 @@ import numpy as np
 
 from nw2v.errors import InputError
 from nw2v.sweeps.files import without_effect
-from nw2v.sweeps.objectives import DIRECTIONS
-from nw2v.sweeps.records import DEFAULT_DIRECTION, DEFAULT_METRIC
+from nw2v.sweeps.objectives import DIRECTIONS, usual_direction
+from nw2v.sweeps.records import DEFAULT_METRIC
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,8 +79,7 @@ def direction_of(frame: pd.DataFrame, metric: str) -> str:
     known = dict(zip(names, ways, strict=False))
     if known.get(metric):
         return str(known[metric])
-    lower = ("train/loss", "train/seconds", "valid/", "seconds/")
-    return "minimize" if metric.startswith(lower) else DEFAULT_DIRECTION
+    return usual_direction(metric)
 
 
 def finished(frame: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -11,6 +11,7 @@ DIRECTIONS = ("maximize", "minimize")
 # Beginnings of the names of metrics that are measured after every pass.
 _HIGHER_IS_BETTER = ("analogy/", "similarity/")
 _LOWER_IS_BETTER = ("valid/",)
+_LESS_OF_OTHERS = ("train/loss", "train/seconds", "seconds/")
 CROSS_ENTROPY = "valid/cross_entropy"
 
 
@@ -53,6 +54,11 @@ def read_objectives(
     if len(set(metrics)) < len(metrics):
         raise InputError(f"sweep.metric=[{','.join(metrics)}]: a metric is named twice")
     return tuple(map(Objective, metrics, directions))
+
+
+def usual_direction(metric: str) -> str:
+    """Return which way a metric, by its name, is better."""
+    return "minimize" if metric.startswith((*_LOWER_IS_BETTER, *_LESS_OF_OTHERS)) else "maximize"
 
 
 def is_measured_at_epochs(metric: str) -> bool:

@@ -155,6 +155,17 @@ def test_a_sweep_is_resumed_from_another_folder(
     assert [r.status for r in records(str(tmp_path / "sweep"))] == ["FINISHED", "FINISHED"]
 
 
+def test_a_direction_against_the_metric_is_told(
+    text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(text, "seed=1,2")) == 0
+    assert "is better, and sweep.direction" not in capsys.readouterr().err
+    more = ["sweep.direction=maximize", "hydra.sweep.dir=other"]
+    assert main(arguments(text, "seed=1,2", *more)) == 0
+    told = capsys.readouterr().err
+    assert told.count("note: less of valid/cross_entropy is better, and sweep.direction=max") == 1
+
+
 @pytest.mark.parametrize("sweeper", ["grid", "basic"])
 def test_a_job_that_was_ended_from_outside_is_no_success(
     sweeper: str, text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -229,6 +240,11 @@ def test_a_killed_sweep_is_resumed_with_every_job_once(text: Path) -> None:
     assert sorted(run.data.params["seed"] for run in children) == list("0123")
     assert {run.info.run_name for run in children} == {f"seed={seed}" for seed in range(4)}
     assert {r.run_id for r in records()} == {run.info.run_id for run in children}
+
+    # A job's own command makes that job again, and does not go on with the sweep.
+    descriptions = [run.data.tags["mlflow.note.content"] for run in children]
+    assert all("$ nw2v train corpus=file" in text for text in descriptions)
+    assert not any("sweep.resume" in text for text in descriptions)
 
     # As if killed between the last word to MLflow and the last one to the folder.
     whole = records()[2]
