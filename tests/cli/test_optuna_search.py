@@ -302,11 +302,12 @@ def test_bad_trials_are_pruned(multirun: Callable[..., None]) -> None:
     assert found()["best_params"] == {"n": 1}
 
 
-def test_parallel_trials(application: Path) -> None:
+def test_parallel_trials(application: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parallel = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_trials=2"]
+    monkeypatch.setenv("NW2V_CORES", "2")
     done = run_program(application, "x=interval(0,1)", *parallel)
     assert done.returncode == 0, done.stderr
-    assert "Launching 2 jobs, 2 at once" in done.stdout
+    assert "Launching 2 jobs, 2 at once" in done.stdout + done.stderr
     assert [trial.state.name for trial in load().trials] == ["COMPLETE"] * 2
     assert len(list(Path("sweep").glob("[0-9]"))) == 2
 
