@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from contextlib import chdir, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,25 +18,28 @@ from nw2v.cli.application import launch
 from nw2v.cli.command_text import command_text
 from nw2v.cli.configuration import CommandLine, check_output_folder, parse_command_line
 from nw2v.cli.grid import planned
+from nw2v.cli.one_of_several import cores_of_job
 from nw2v.cli.planning import OPTUNA_SWEEPER, Plan, PlannedJob, plan_jobs
+from nw2v.cli.resuming import RESUME, Earlier, key_of
 from nw2v.cli.settings import listed
 from nw2v.cli.summary import short_path
+from nw2v.cli.sweep_end import end_sweep, raise_failures
 from nw2v.errors import FailedJobsError, InputError
 from nw2v.sweeps.files import (
-    FAILED,
     FINISHED,
     KILLED,
     RUNNING,
     JobRecord,
     SweepRecord,
+    alone_in,
     job_folders,
-    read_metrics,
+    read_records,
+    set_damaged_aside,
     swept_keys,
 )
 from nw2v.sweeps.objectives import usual_direction
 from nw2v.tracking.processes import HOST_TAG, PROCESS_TAG, has_vanished, host
 from nw2v.tracking.run_values import (
-    BEST_RUN_TAG,
     COMMAND_TAG,
     IDENTITY_TAG,
     JOB_FILE,
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _OWN_NUMBERS = "${hydra.job.num}"  # conf/train.yaml's hydra.sweep.subdir
-_RESUME = "sweep.resume"
 SECONDS_BETWEEN_LOOKS = 1.0
 
 
@@ -85,9 +85,23 @@ def run_multirun(
     FailedJobsError
         Some jobs failed; the others are done.
     """
-    earlier = _Earlier.find(line)
-    if earlier is not None:
-        line = earlier.completed(line)
+    earlier = Earlier.find(line)
+    if earlier is None:
+        _run_planned(line, None, job, check, open_corpus)
+        return
+    if earlier.directory != Path.cwd():
+        _say(f"note: working in {earlier.directory}, where the sweep was begun")
+    with chdir(earlier.directory):
+        _run_planned(earlier.completed(line), earlier, job, check, open_corpus)
+
+
+def _run_planned(
+    line: CommandLine,
+    earlier: Earlier | None,
+    job: Callable[[DictConfig], Any],
+    check: Callable[[Mapping[str, Any]], None],
+    open_corpus: Callable[[Mapping[str, Any]], Corpus],
+) -> None:
     plan = plan_jobs(line)
     for settings in plan.settings:
         check(settings)
@@ -96,75 +110,32 @@ def run_multirun(
         folder = Path(str(plan.config.hydra.sweep.dir)).absolute()
     else:
         folder = earlier.folder
-    _Multirun(line, plan, folder, earlier).run(job, open_corpus)
-
-
-def resumes(line: CommandLine) -> bool:
-    """Whether a command line goes on with an earlier sweep."""
-    return _resumed(line) is not None
-
-
-def _resumed(line: CommandLine) -> str | None:
-    named = [text.partition("=")[2] for text in line.overrides if _key(text) == _RESUME]
-    return None if not named or named[-1] in ("", "null") else named[-1].strip("'\"")
-
-
-@dataclass(frozen=True)
-class _Earlier:
-    """A start of the same sweep that did not come to its end, or to which jobs are added."""
-
-    folder: Path
-    record: SweepRecord
-
-    @classmethod
-    def find(cls, line: CommandLine) -> _Earlier | None:
-        """Return the sweep that `sweep.resume` names."""
-        value = _resumed(line)
-        if value is None:
-            return None
-        folder = Path(value).expanduser().absolute()
-        if not folder.is_dir():
-            from nw2v.tracking.runs import find_output_folder, is_run_id
-
-            if not is_run_id(value):
-                raise InputError(f"{_RESUME}={value}: neither a folder nor an MLflow run id")
-            folder = find_output_folder(value, _given_uri(line))
-        if not (folder / SWEEP_FILE).is_file():
+    cores_of_job(plan.config.hydra.launcher)  # refuses a wrong number of jobs at once
+    multirun = _Multirun(line, plan, folder, earlier)
+    with alone_in(folder):
+        if earlier is None and (folder / SWEEP_FILE).exists():
+            shown = short_path(folder)
             raise InputError(
-                f"{_RESUME}={value}: {folder} is not the folder of a sweep (it has no {SWEEP_FILE})"
+                f"hydra.sweep.dir={shown} holds a sweep already: go on with it by "
+                f"{RESUME}={shown}, or give another folder"
             )
-        return cls(folder, SweepRecord.read(folder))
-
-    def completed(self, line: CommandLine) -> CommandLine:
-        """Return the command line with what was typed at the first start and not again."""
-        keys = {_key(text) for text in line.overrides}
-        kept = [text for text in self.record.overrides if _key(text) not in keys]
-        again = [flag for flag in self.record.flags if flag not in line.flags]
-        return parse_command_line([*again, *line.flags, *kept, *line.overrides])
-
-
-def _key(override: str) -> str:
-    return override.lstrip("+~").partition("=")[0]
-
-
-def _given_uri(line: CommandLine) -> str | None:
-    for text in line.overrides:
-        if _key(text) == "tracking.uri":
-            return text.partition("=")[2]
-    return None
+        multirun.run(job, open_corpus)
 
 
 class _Multirun:
     """One start of a sweep."""
 
     def __init__(
-        self, line: CommandLine, plan: Plan, folder: Path, earlier: _Earlier | None
+        self, line: CommandLine, plan: Plan, folder: Path, earlier: Earlier | None
     ) -> None:
         self.line, self.plan, self.folder, self.earlier = line, plan, folder, earlier
         self.settings = plan.settings[0]
+        self.swept = swept_keys(
+            [*plan.settings, *(record.settings for record in self._records().values())]
+        )
         if earlier is not None and plan.jobs is None and not _can_resume(plan.config):
             raise InputError(
-                f"{_RESUME}: only hydra/sweeper=grid and optuna know which jobs are done"
+                f"{RESUME}: only hydra/sweeper=grid and optuna know which jobs are done"
             )
 
     def run(
@@ -173,6 +144,33 @@ class _Multirun:
         open_corpus: Callable[[Mapping[str, Any]], Corpus],
     ) -> None:
         """Do what is left to do."""
+        try:
+            self._run(job, open_corpus)
+        except InputError:
+            self._take_back()
+            raise
+        except (FailedJobsError, KeyboardInterrupt):
+            raise
+        except Exception as error:  # a launcher whose processes or machines are gone
+            raise FailedJobsError(
+                f"{' '.join(str(error).split()) or type(error).__name__}; to go on: "
+                f"{self._resume_command()}"
+            ) from error
+
+    def _take_back(self) -> None:
+        """Leave the record of the sweep as it was before a start that was refused."""
+        if self.earlier is not None:
+            self.earlier.record.write(self.folder)
+        elif not job_folders(self.folder):
+            (self.folder / SWEEP_FILE).unlink(missing_ok=True)
+
+    def _run(
+        self,
+        job: Callable[[DictConfig], Any],
+        open_corpus: Callable[[Mapping[str, Any]], Corpus],
+    ) -> None:
+        for damaged in set_damaged_aside(self.folder):
+            _say(f"note: {damaged} cannot be read and is left aside: that job is done anew")
         self._wait_for_orphans()
         parent_run = self._parent()
         if parent_run is not None:
@@ -181,7 +179,6 @@ class _Multirun:
         with parent_run or nullcontext() as parent:
             left = self._left(fingerprints, parent)
             record = self._record(parent)
-            self.folder.mkdir(parents=True, exist_ok=True)
             record.write(self.folder)
             self._tell_plan(left)
             try:
@@ -195,12 +192,7 @@ class _Multirun:
             self._raise_failures(left)
 
     def _records(self) -> dict[Path, JobRecord]:
-        """Return the records of the jobs so far; a damaged one counts as none."""
-        records = {}
-        for folder in job_folders(self.folder):
-            with suppress(InputError):
-                records[folder] = JobRecord.read(folder)
-        return records
+        return read_records(self.folder)
 
     def _wait_for_orphans(self) -> None:
         """Wait for processes of an earlier start that are still at work on a job."""
@@ -268,7 +260,7 @@ class _Multirun:
             tags={
                 KIND_TAG: "sweep",
                 "corpus": corpus,
-                SWEPT_TAG: json.dumps(swept_keys(self.plan.settings)),
+                SWEPT_TAG: json.dumps(self.swept),
                 COMMAND_TAG: command_text("train", ["-m", *self._words()]),
             },
             output_folder=self.folder,
@@ -278,13 +270,13 @@ class _Multirun:
     def _configuration(self) -> dict[str, Any]:
         """Return the parent's parameters: of a swept key, all its values."""
         found = dict(self.settings)
-        for key in swept_keys(self.plan.settings):
+        for key in self.swept:
             values = dict.fromkeys(str(settings.get(key)) for settings in self.plan.settings)
             found[key] = ",".join(values)
         return found
 
     def _overrides(self) -> list[str]:
-        return [text for text in self.line.overrides if _key(text) != _RESUME]
+        return [text for text in self.line.overrides if key_of(text) != RESUME]
 
     def _flags(self) -> list[str]:
         return [flag for flag in self.line.flags if flag not in ("-m", "--multirun")]
@@ -294,18 +286,23 @@ class _Multirun:
 
     def _record(self, parent: ParentRun | None) -> SweepRecord:
         before = None if self.earlier is None else self.earlier.record
-        return SweepRecord(
+        record = SweepRecord(
             command=shlex.join(["nw2v", "train", "-m", *self._words()]),
             overrides=self._overrides(),
             flags=self._flags(),
             metric=listed(self.settings["sweep.metric"]),
             direction=listed(self.settings["sweep.direction"]),
-            swept=swept_keys(self.plan.settings),
-            parent_run=None if parent is None else parent.run_id,
-            uri=None if parent is None else parent.uri,
-            experiment_id=None if parent is None else parent.store.experiment_id,
+            swept=self.swept,
+            directory=str(Path.cwd()),
             started=time.time() if before is None else before.started,
         )
+        if parent is not None:
+            record.parent_run, record.uri = parent.run_id, parent.uri
+            record.experiment_id = parent.store.experiment_id
+        elif before is not None:  # not tracked this time
+            record.parent_run, record.uri = before.parent_run, before.uri
+            record.experiment_id = before.experiment_id
+        return record
 
     def _left(
         self, fingerprints: Mapping[str, str], parent: ParentRun | None
@@ -321,12 +318,15 @@ class _Multirun:
             return None
         number = 1 + max((record.job for record in records.values()), default=-1)
         own_numbers = self._numbers_folders()
-        left = []
+        left: list[tuple[PlannedJob, int, list[str]]] = []
+        untracked = changed = 0
         for job in self.plan.jobs:
             record = records.get(job.identity)
             fingerprint = fingerprints[_text_of(job.settings)]
             if record is not None and self._is_done(record, fingerprint, tracked):
+                untracked += record.run_id is None
                 continue
+            changed += record is not None and record.is_done
             if record is None:
                 chosen, number = number, number + 1
             else:
@@ -336,6 +336,10 @@ class _Multirun:
                 overrides.append(f"hydra.sweep.subdir={chosen}")
             left.append((job, chosen, overrides))
         _remove(parent, tracked, [job.identity for job, *_ in left])
+        if changed:
+            _say(f"note: the text has changed: {changed} finished jobs are done anew")
+        if untracked and parent is not None:
+            _say(f"note: {untracked} finished jobs were not tracked and have no run in MLflow")
         return left
 
     def _is_done(
@@ -360,7 +364,13 @@ class _Multirun:
     def _numbers_folders(self) -> bool:
         node = OmegaConf.to_container(self.plan.config.hydra.sweep, resolve=False)
         assert isinstance(node, dict)
-        return node["subdir"] == _OWN_NUMBERS
+        subdir = str(node["subdir"])
+        if "${" not in subdir and self.plan.jobs is not None and len(self.plan.jobs) > 1:
+            raise InputError(
+                f"hydra.sweep.subdir={subdir}: all jobs would write into one folder; let it "
+                "differ, as hydra.sweep.subdir='${hydra.job.num}' does"
+            )
+        return subdir == _OWN_NUMBERS
 
     def _is_search(self) -> bool:
         target = OmegaConf.select(self.plan.config, "hydra.sweeper._target_")
@@ -386,7 +396,7 @@ class _Multirun:
         job: Callable[[DictConfig], Any],
     ) -> None:
         line = self.line
-        overrides = [text for text in line.overrides if _key(text) != "hydra.sweep.dir"]
+        overrides = [text for text in line.overrides if key_of(text) != "hydra.sweep.dir"]
         flags = line.flags if line.options.multirun else ["-m", *line.flags]
         whole = parse_command_line([*flags, *overrides, _quoted("hydra.sweep.dir", self.folder)])
         first = min((number for _, number, _ in left), default=0) if left else 0
@@ -396,84 +406,19 @@ class _Multirun:
             launch(job, "train", whole, self.plan.config, sweep=True)
 
     def _end(self, record: SweepRecord, parent: ParentRun | None) -> None:
-        """Print the table, write the report, and give both to the parent run.
-
-        What goes wrong here must not hide how the jobs went, nor lose them: it is a warning.
-        """
-        try:
-            self._report(record, parent)
-        except Exception as error:
-            _log.warning(
-                "the sweep's report could not be made (%s: %s); make it with: nw2v sweep report %s",
-                type(error).__name__,
-                error,
-                shlex.quote(str(self.folder)),
-            )
-
-    def _report(self, record: SweepRecord, parent: ParentRun | None) -> None:
-        if not job_folders(self.folder):
-            return
-        from nw2v.sweeps import conclusions, load, ranked, write_report
-        from nw2v.sweeps.terminal import table_text
-
-        frame = load(self.folder)
-        written = write_report(frame, self.folder)
-        lines = ["", table_text(ranked(frame)), "", *conclusions(frame), ""]
-        lines.append(f"report      {short_path(self.folder / 'report.html')}")
-        if parent is not None:
-            parent.log(written, self._give_best(record, parent))
-            lines.append(f"MLflow      experiment {parent.experiment}, run {parent.run_name}")
-        with suppress(OSError):  # All is written; what cannot be printed is told at the end.
-            print("\n".join(lines), flush=True)
-
-    def _give_best(self, record: SweepRecord, parent: ParentRun) -> dict[str, float]:
-        """Tell the parent run which job is best; return that job's metric."""
-        metric, direction = record.metric[0], record.direction[0]
-        sign = 1.0 if direction == "minimize" else -1.0
-        scores = {
-            folder: score
-            for folder, job in self._records().items()
-            if job.status == FINISHED
-            and job.run_id is not None
-            and math.isfinite(score := read_metrics(folder).get(metric, math.nan))
-        }
-        if not scores:
-            return {}
-        best = min(scores, key=lambda folder: sign * scores[folder])
-        run_id = self._records()[best].run_id
-        assert run_id is not None
-        parent.set_tags({BEST_RUN_TAG: run_id})
-        if self.settings["tracking.vectors"] == "best":
-            parent.log_vectors_of(run_id, best)
-        return {metric: scores[best]}
+        end_sweep(self.folder, record, parent, self.settings["tracking.vectors"])
 
     def _raise_failures(self, left: list[tuple[PlannedJob, int, list[str]]] | None) -> None:
-        records = list(self._records().values())
-        failed = sorted(record.job for record in records if record.status == FAILED)
-        cut_short = (RUNNING, KILLED)
-        if left is None:
-            missing = sorted(record.job for record in records if record.status in cut_short)
-        else:
-            ended = {record.identity for record in records if record.status not in cut_short}
-            missing = sorted(number for job, number, _ in left if job.identity not in ended)
-        if not failed and not missing:
-            return
         if self._is_search():  # a failure is a result too; it has said how many there were
             return
-        parts = []
-        if failed:
-            reasons = {r.failure or "" for r in records if r.status == FAILED}
-            parts.append(f"{_jobs(failed)} failed ({'; '.join(sorted(reasons)[:3])})")
-        if missing:
-            parts.append(f"{_jobs(missing)} did not come to an end")
-        raise FailedJobsError(
-            f"{', '.join(parts)}; each has its log in its folder in {self.folder}. To run just "
-            f"{'that' if len(failed) + len(missing) == 1 else 'those'} again: "
-            f"{self._resume_command()}"
-        )
+        of_sweep = None
+        if left is not None and self.plan.jobs is not None:
+            of_sweep = dict.fromkeys((job.identity for job in self.plan.jobs), -1)
+            of_sweep |= {job.identity: number for job, number, _ in left}
+        raise_failures(self.folder, of_sweep, self._resume_command())
 
     def _resume_command(self) -> str:
-        return f"nw2v train -m {_RESUME}={shlex.quote(str(short_path(self.folder)))}"
+        return f"nw2v train -m {shlex.quote(f'{RESUME}={short_path(self.folder)}')}"
 
 
 def _remove(
@@ -494,11 +439,6 @@ def _is_running(record: JobRecord) -> bool:
 
 def _text_of(settings: Mapping[str, Any]) -> str:
     return str({key: value for key, value in settings.items() if key.startswith("corpus.")})
-
-
-def _jobs(numbers: Sequence[int]) -> str:
-    shown = ", ".join(map(str, numbers[:10])) + (", ..." if len(numbers) > 10 else "")
-    return f"job {shown}" if len(numbers) == 1 else f"{len(numbers)} jobs ({shown})"
 
 
 def _quoted(key: str, value: object) -> str:

@@ -86,7 +86,8 @@ def _log(frame: pd.DataFrame, files: Sequence[Path], uri: str | None) -> None:
     try:
         from nw2v.tracking.parent_run import log_files
 
-        log_files(_store(facts, uri), facts["parent_run"], files)
+        of = Path(facts["folder"]) if facts["source"] == "folder" else None
+        log_files(_store(facts, uri), facts["parent_run"], files, of)
     except InputError as error:
         print(f"nw2v: warning: the report is not in MLflow: {error}", file=sys.stderr)
         return

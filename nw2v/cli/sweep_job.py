@@ -12,16 +12,14 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 
 from nw2v.sweeps.files import (
-    FAILED,
     FINISHED,
-    KILLED,
     RUNNING,
     JobRecord,
     SweepRecord,
     identity,
 )
 from nw2v.tracking.processes import process_tags
-from nw2v.tracking.run_values import IDENTITY_TAG, JOB_TAG, SWEEP_FILE
+from nw2v.tracking.run_values import IDENTITY_TAG, JOB_TAG, SWEEP_FILE, failure_reason, final_status
 
 
 class SweepJob:
@@ -108,8 +106,8 @@ class SweepJob:
             if self.record.status == RUNNING:
                 self.record.status = FINISHED
         else:
-            self.record.status = FAILED if isinstance(error, Exception) else KILLED
-            self.record.failure = " ".join(f"{type(error).__name__}: {error}".split())
+            self.record.status = final_status(error)
+            self.record.failure = " ".join(failure_reason(error).split())
         self.record.write(self._folder)
 
 

@@ -24,8 +24,9 @@ from nw2v.cli.configuration import (
     parse_command_line,
     plain,
 )
-from nw2v.cli.multirun import resumes, run_multirun
+from nw2v.cli.multirun import run_multirun
 from nw2v.cli.one_of_several import progress_of_job, shares_terminal
+from nw2v.cli.resuming import resumes
 from nw2v.cli.scoring import forget_sets, possible_metrics, score, sets_of
 from nw2v.cli.settings import listed, read_settings, train_keywords
 from nw2v.cli.suggestions import did_you_mean

@@ -8,18 +8,20 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from nw2v.errors import InputError
-from nw2v.files import write_atomically
+from nw2v.files import try_to_lock, write_atomically
 from nw2v.sweeps.records import STATUSES
 from nw2v.tracking.run_values import JOB_FILE, SWEEP_FILE
 
 METRICS_FILE = "metrics.json"
 VERSION = 1
+_LOCK_FILE = ".sweep.lock"
 LARGEST_FILE = 4_000_000  # bytes; a record is some thousands
 
 FINISHED, PRUNED, RUNNING, KILLED, FAILED = STATUSES
@@ -52,6 +54,8 @@ class SweepRecord:
         The keys in which the jobs differ.
     parent_run, uri, experiment_id : str or None
         Where it is in MLflow.
+    directory : str or None
+        Where it was typed: what its relative paths are relative to.
     started : float
         Seconds since 1970.
     """
@@ -65,6 +69,7 @@ class SweepRecord:
     parent_run: str | None = None
     uri: str | None = None
     experiment_id: str | None = None
+    directory: str | None = None
     started: float = field(default_factory=time.time)
     version: int = VERSION
 
@@ -149,6 +154,49 @@ def job_folders(folder: Path) -> list[Path]:
     """Return the folders of a sweep's jobs, in the order of their numbers."""
     found = [path.parent for path in folder.glob(f"**/{JOB_FILE}")]
     return sorted(found, key=lambda path: (not path.name.isdigit(), path.name.zfill(12)))
+
+
+def read_records(folder: Path) -> dict[Path, JobRecord]:
+    """Return the records of a sweep's jobs by their folders; a damaged one counts as none."""
+    records = {}
+    for place in job_folders(folder):
+        with suppress(InputError):
+            records[place] = JobRecord.read(place)
+    return records
+
+
+def set_damaged_aside(folder: Path) -> list[Path]:
+    """Rename the records of jobs that cannot be read; return what they were called."""
+    damaged = []
+    for place in job_folders(folder):
+        try:
+            JobRecord.read(place)
+        except InputError:
+            damaged.append(place / JOB_FILE)
+            (place / JOB_FILE).replace(place / f"{JOB_FILE}.damaged")
+    return damaged
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Make a sweep's folder if need be, and keep other starts of the sweep out of it.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written, or another process runs the sweep in it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / _LOCK_FILE).open("a")
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
+    with file:
+        if not try_to_lock(file.fileno()):
+            raise InputError(
+                f"another process runs a sweep in {folder}: wait for it, or give another folder"
+            )
+        yield
 
 
 def read_metrics(folder: Path) -> dict[str, float]:

@@ -92,6 +92,7 @@ class ParentRun:
         self._configuration, self._tags = flatten(configuration), dict(tags)
         self._folder = Path(output_folder).absolute()
         self._earlier_run = run_id
+        self._earlier_status: str | None = None
         self._opening: Future[Store] | None = None
 
     def start_opening(self) -> None:
@@ -151,6 +152,7 @@ class ParentRun:
             return None
         if run.info.lifecycle_stage == "deleted":
             return None
+        self._earlier_status = run.info.status
         with self._readable_errors():
             client.update_run(run.info.run_id, status="RUNNING")
             for key, value in tags.items():
@@ -229,6 +231,10 @@ class ParentRun:
     def _end(self, error: BaseException | None) -> None:
         """Set the final status; that it cannot be set must not hide the error before it."""
         status = final_status(error)
+        if isinstance(error, InputError) and self._earlier_status is not None:
+            # What was asked of the run is refused: it is what it was before.
+            error, status = None, self._earlier_status
+            status = "KILLED" if status == "RUNNING" else status
         try:
             with quiet_mlflow():
                 if error is not None:
@@ -241,7 +247,7 @@ class ParentRun:
             )
 
 
-def log_files(uri: str, run_id: str, files: Iterable[Path]) -> None:
+def log_files(uri: str, run_id: str, files: Iterable[Path], folder: Path | None = None) -> None:
     """Log files to a run that exists already, whatever its status.
 
     Parameters
@@ -250,11 +256,13 @@ def log_files(uri: str, run_id: str, files: Iterable[Path]) -> None:
         The store, as `resolve_uri` gives it.
     run_id : str
     files : iterable of Path
+    folder : Path, optional
+        What the files tell of: has to be the folder that the run wrote to, not a copy of it.
 
     Raises
     ------
     InputError
-        If there is no such store or run, or it does not take the files.
+        If there is no such store or run, or it does not take the files; if it wrote elsewhere.
     """
     file = sqlite_file(uri)
     if file is not None and not file.is_file():
@@ -262,8 +270,13 @@ def log_files(uri: str, run_id: str, files: Iterable[Path]) -> None:
     client = open_client(uri)
     try:
         with quiet_mlflow():
+            written = client.get_run(run_id).data.tags.get(OUTPUT_FOLDER_TAG)
+            if folder is not None and written not in (None, str(folder.absolute())):
+                raise InputError(f"run {run_id} is that of {written}, not of {folder}")
             for path in files:
                 client.log_artifact(run_id, str(path))
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(
             f"cannot log to run {run_id} of the MLflow store {readable(uri)} ({first_line(error)})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 import nw2v
 from nw2v.cli import main, multirun
-from nw2v.sweeps.files import JobRecord, SweepRecord, job_folders
+from nw2v.sweeps.files import JobRecord, SweepRecord, alone_in, job_folders
 
 QUICK = [
     "model.dim=16",
@@ -122,8 +123,78 @@ def test_another_text_is_trained_on_again(text: Path, capsys: pytest.CaptureFixt
     own.write_bytes(text.read_bytes() + b"one more sentence of the text\n")
     capsys.readouterr()
     assert main(["train", "-m", "sweep.resume=sweep"]) == 0
-    assert "2 jobs\n" in capsys.readouterr().err
+    assert "the text has changed: 2 finished jobs are done anew" in capsys.readouterr().err
     assert [record.job for record in records()] == [0, 1]
+
+
+def test_a_folder_takes_one_sweep(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments(text, "seed=1")) == 0
+    record = Path("sweep/sweep.json").read_text()
+    capsys.readouterr()
+    for words, message in (
+        (arguments(text, "seed=2"), "holds a sweep already: go on with it by sweep.resume=sweep"),
+        (["train", "sweep.resume=sweep", "hydra/sweeper=basic"], "was begun with"),
+        (["train", "sweep.resume=sweep", "hydra.launcher.n_jobs=0", "hydra/launcher=joblib"], "0"),
+    ):
+        assert main(words) == 2
+        err = capsys.readouterr().err
+        assert message in err and len(err.splitlines()) == 1
+        assert Path("sweep/sweep.json").read_text() == record
+
+
+def test_a_sweep_is_resumed_where_it_was_begun(
+    text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("own.txt").write_bytes(text.read_bytes())
+    assert main(arguments(Path("own.txt"), "seed=1")) == 0
+    begun = Path.cwd()
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    capsys.readouterr()
+    assert main(["train", "sweep.resume=../sweep", "seed=1,2"]) == 0
+    assert f"note: working in {begun}, where the sweep was begun" in capsys.readouterr().err
+    assert Path.cwd() == begun / "elsewhere"
+    assert [record.status for record in records("../sweep")] == ["FINISHED"] * 2
+
+
+def test_one_start_at_a_time(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with alone_in(Path("sweep")):
+        assert main(arguments(text, "seed=1")) == 2
+    assert "another process runs a sweep in" in capsys.readouterr().err
+
+
+def test_a_damaged_record_is_left_aside(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments(text, "seed=1,2")) == 0
+    Path("sweep/1/job.json").write_text("{")
+    assert main(["train", "sweep.resume=sweep"]) == 0
+    captured = capsys.readouterr()
+    assert "job.json cannot be read and is left aside" in captured.err
+    assert "report      sweep/report.html" in captured.out
+    assert sorted(record.settings["seed"] for record in records()) == [1, 2]
+
+
+def test_a_folder_for_all_jobs_is_refused(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments(text, "seed=1,2", "hydra.sweep.subdir=x")) == 2
+    assert "all jobs would write into one folder" in capsys.readouterr().err
+
+
+def test_a_failed_job_that_is_no_longer_wanted(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        fail_for(2, patched)
+        assert main(arguments(text, "seed=1,2")) == 1
+    assert main(["train", "sweep.resume=sweep", "seed=1,3"]) == 0
+    assert SweepRecord.read(Path("sweep")).swept == ["seed"]
+
+
+def test_the_command_to_go_on_can_be_typed(
+    text: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [word for word in arguments(text, "seed=1,2") if "sweep.dir" not in word]
+    with monkeypatch.context() as patched:
+        fail_for(2, patched)
+        assert main([*words, "hydra.sweep.dir='it\\'s (a) $x=1'"]) == 1
+    advice = capsys.readouterr().err.splitlines()[-1].partition("again: nw2v ")[2]
+    assert main(shlex.split(advice)) == 0
 
 
 def test_folders_with_names_of_ones_own(
@@ -140,19 +211,6 @@ def test_folders_with_names_of_ones_own(
     frame = nw2v.sweeps.load("sweep")
     assert frame["seed"].tolist() == [1, 2] and set(frame["status"]) == {"FINISHED"}
     assert [Path(folder).name for folder in frame["folder"]] == ["seed-1", "seed-2"]
-
-
-def test_a_sweep_is_resumed_from_another_folder(
-    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        fail_for(2, patched)
-        assert main(arguments(text, "seed=1,2")) == 1
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    assert main(["train", f"sweep.resume={tmp_path / 'sweep'}"]) == 0
-    assert not list(Path.cwd().iterdir())
-    assert [r.status for r in records(str(tmp_path / "sweep"))] == ["FINISHED", "FINISHED"]
 
 
 def test_a_direction_against_the_metric_is_told(
@@ -180,7 +238,7 @@ def test_a_job_that_was_ended_from_outside_is_no_success(
 
     monkeypatch.setattr(multirun, "launch", cut_short)
     assert main(arguments(text, "seed=1,2", f"hydra/sweeper={sweeper}")) == 1
-    assert "job 1 did not come to an end" in capsys.readouterr().err
+    assert "job 1 did not come to its end" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -423,7 +423,7 @@ def test_training_is_searched_pruned_interrupted_and_gone_on_with(
         assert main(words) == 130
     assert [trial.state.name for trial in load().trials] == ["COMPLETE", "RUNNING"]
     capsys.readouterr()
-    assert main(words) == 0
+    assert main(["train", "sweep.resume=sweep"]) == 0
     captured = capsys.readouterr()
     assert "1 of 3 trials are done; 1 that were interrupted are made again" in captured.err
     states = {

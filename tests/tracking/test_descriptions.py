@@ -6,7 +6,7 @@ from nw2v.tracking.descriptions import (
     run_description,
     run_name,
 )
-from nw2v.tracking.store import open_store
+from nw2v.tracking.store import open_client, open_store
 from nw2v.training.callbacks import Report
 
 from .conftest import training_start
@@ -57,9 +57,9 @@ def test_a_run_is_named_and_described(new_callback):
 
 
 def test_a_new_experiment_says_what_its_numbers_mean(store_uri, experiment):
-    store = open_store(store_uri, experiment)
-    tags = store.client.get_experiment(store.experiment_id).tags
-    assert EXPERIMENT_TAGS.items() <= tags.items()
-    store.client.set_experiment_tag(store.experiment_id, DESCRIPTION_TAG, "mine")
+    identifier = open_store(store_uri, experiment).experiment_id
+    client = open_client(store_uri)
+    assert EXPERIMENT_TAGS.items() <= client.get_experiment(identifier).tags.items()
+    client.set_experiment_tag(identifier, DESCRIPTION_TAG, "mine")
     open_store(store_uri, experiment)
-    assert store.client.get_experiment(store.experiment_id).tags[DESCRIPTION_TAG] == "mine"
+    assert client.get_experiment(identifier).tags[DESCRIPTION_TAG] == "mine"
