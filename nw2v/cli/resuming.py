@@ -66,7 +66,8 @@ class Earlier:
         keys = {key_of(text) for text in own}
         kept = [text for text in self.record.overrides if key_of(text) not in keys]
         again = [flag for flag in self.record.flags if flag not in line.flags]
-        return parse_command_line([*again, *line.flags, *kept, *own])
+        mode = [] if line.options.multirun else ["-m"]
+        return parse_command_line([*mode, *again, *line.flags, *kept, *own])
 
 
 def key_of(override: str) -> str:
