@@ -23,7 +23,7 @@ BINS = 4
 _MANY_LEVELS = 8
 # Where a run is kept and how its sweep goes on does not change what it learns.
 _BESIDES = ("tracking.", "sweep.", "hydra.")
-_NOT_SETTINGS = ("job", "status", "run_id", "folder", "failure")
+_NOT_SETTINGS = ("job", "status", "run_id", "folder", "failure", "fingerprint")
 _FACTS = ("vocabulary_size", "corpus_tokens", "heldout_tokens")
 
 

@@ -15,7 +15,7 @@ from nw2v.tracking.runs import is_run_id
 if TYPE_CHECKING:
     import pandas as pd
 
-JOB_COLUMNS = ("job", "status", "run_id", "folder", "failure")
+JOB_COLUMNS = ("job", "status", "run_id", "folder", "failure", "fingerprint")
 SECONDS = ("corpus", "training", "evaluation", "total")
 CURVES = (
     *("train/loss", "train/seconds", "valid/loss"),
@@ -38,10 +38,11 @@ def load(sweep: str | os.PathLike[str], *, uri: str | None = None) -> pd.DataFra
     -------
     pandas.DataFrame
         In the order of job numbers. Columns ``job`` (int64), ``status`` ("FINISHED", "PRUNED",
-        "RUNNING", "KILLED", "FAILED"), ``run_id``, ``folder``, ``failure``; every setting by its
-        dotted key (int64 or Int64, float64, bool, text, or lists); every metric by its MLflow name
-        (float64, NaN where not measured); ``seconds/corpus``, ``seconds/training``,
-        ``seconds/evaluation``, ``seconds/total`` (float64). ``frame.attrs`` has "swept" (the keys
+        "RUNNING", "KILLED", "FAILED"), ``run_id``, ``folder``, ``failure``, ``fingerprint`` (of
+        the text); every setting by its dotted key (int64 or Int64, float64, bool, text, or
+        lists); every metric by its MLflow name (float64, NaN where not measured);
+        ``seconds/corpus``, ``seconds/training``, ``seconds/evaluation``, ``seconds/total``
+        (float64). ``frame.attrs`` has "swept" (the keys
         that vary), "metric" and "direction" (what ranks), "metrics" and "directions" (all of
         them), "source" ("folder" or "store"), "parent_run", "name", "command", "uri", "folder",
         "hosts", "fingerprints" and "started" (seconds since 1970).

@@ -48,7 +48,7 @@ def conclusions(
 def sentences(found: Findings) -> list[str]:
     """Say what was found, as `conclusions`."""
     frame = found.frame
-    lines = [job_counts(frame), *failures(frame)]
+    lines = [job_counts(frame), *failures(frame), *text_lines(frame)]
     if not len(found.table):
         return [*lines, *_unranked(frame, found.metric)]
     return [
@@ -65,6 +65,19 @@ def job_counts(frame: pd.DataFrame) -> str:
     counts = frame["status"].value_counts()
     parts = [f"{counts[status]:,} {status.lower()}" for status in STATUSES if status in counts]
     return f"{counted(len(frame), 'job')}" + (f": {', '.join(parts)}." if parts else ".")
+
+
+def text_lines(frame: pd.DataFrame) -> Iterator[str]:
+    """Say where jobs that name the same text had different ones: it was changed between them."""
+    named = [key for key in frame.columns if key.startswith("corpus.")]
+    if not named or "fingerprint" not in frame:
+        return
+    same = [str(values) for values in frame[named].itertuples(index=False, name=None)]
+    if frame["fingerprint"].groupby(same).nunique().max() > 1:
+        yield (
+            "The text was changed between jobs: their scores do not compare, and means over seeds "
+            "mix texts. Resume the sweep to do all of its jobs on the text of today."
+        )
 
 
 def failures(frame: pd.DataFrame) -> list[str]:

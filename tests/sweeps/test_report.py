@@ -166,6 +166,14 @@ def test_the_same_failure_is_told_once(tmp_path):
     assert lines[2] == "Interrupted: job 12 (no reason known)."
 
 
+def test_a_text_that_was_changed_between_jobs(tmp_path):
+    changes = {0: {"corpus_fingerprint": "old"}}
+    lines = lines_of(tmp_path / "a", grid(seed=(1, 2, 3)), changes=changes)
+    assert lines[1].startswith("The text was changed between jobs")
+    lines = lines_of(tmp_path / "b", grid(seed=(1, 2, 3)))
+    assert not any("text" in line for line in lines)
+
+
 def test_a_metric_that_nobody_measured(tmp_path):
     lines = lines_of(tmp_path, grid(seed=[1, 2]), metric="similarity/men/spearman")
     assert lines[-1] == (
