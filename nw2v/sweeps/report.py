@@ -335,7 +335,7 @@ def _machine(facts: Mapping[Any, Any]) -> str:
         except PackageNotFoundError:
             continue
     hosts = facts.get("hosts") or []
-    ran = f"The jobs ran on {', '.join(map(str, hosts))}. " if hosts else ""
+    ran = f"The jobs ran on {', '.join(map(str, hosts))}. " if len(hosts) > 1 else ""
     cores = counted(available_cores(), "core")
     return (
         f"{ran}This report was made by {', '.join(versions)}, on {platform.system()} "
