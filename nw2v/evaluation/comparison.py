@@ -144,6 +144,43 @@ def unpaired_difference_over_seeds(a: npt.ArrayLike, b: npt.ArrayLike) -> Differ
     return Difference(mean, error, mean - margin, mean + margin, p_value)
 
 
+def pooled_difference_over_seeds(
+    a: npt.ArrayLike, b: npt.ArrayLike, deviation: float, freedom: int
+) -> Difference:
+    """Compare two systems by what is known of the deviation between seeds from many systems.
+
+    The t-test of the analysis of variance: all systems are taken to vary alike between seeds.
+
+    Parameters
+    ----------
+    a, b : array_like, shape (n,) and (m,)
+        The scores of each system; all finite.
+    deviation : float
+        The standard deviation between seeds of one system, pooled over systems.
+    freedom : int
+        The degrees of freedom that it was estimated with: all seeds less the number of systems.
+
+    Returns
+    -------
+    Difference
+
+    Raises
+    ------
+    InputError
+        If there is no value, or one is not finite.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    first, second = _checked_scores("a", a), _checked_scores("b", b)
+    mean = float(first.mean() - second.mean())
+    error = deviation * math.sqrt(1 / len(first) + 1 / len(second))
+    if error == 0:
+        return Difference(mean, 0.0, mean, mean, 1.0 if mean == 0 else 0.0)
+    margin = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
+    p_value = float(2 * stdtr(freedom, -abs(mean / error)))
+    return Difference(mean, error, mean - margin, mean + margin, p_value)
+
+
 def cross_entropy_difference(
     a: npt.ArrayLike, b: npt.ArrayLike, sizes: np.ndarray, sentences: np.ndarray
 ) -> Difference:

@@ -12,6 +12,7 @@ from nw2v.evaluation.comparison import (
     holm,
     interval_over_seeds,
     paired_difference_over_seeds,
+    pooled_difference_over_seeds,
     unpaired_difference_over_seeds,
 )
 from nw2v.sweeps.design import (
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SIGNIFICANCE = 0.05
+POOLED_FROM = 3
+"""Configurations of several seeds, from which on they are taken to vary alike between seeds."""
 _ALL_DIGITS = 17
 
 
@@ -94,17 +97,20 @@ def against_best(
 ) -> pd.DataFrame:
     """Test each configuration against the best one.
 
-    Over the seeds that both have, where there are two or more: Student's paired t-test; else
-    Welch's. The best one is chosen by the scores that it is tested on, so that it looks somewhat
-    better than it is: what cannot be told apart from it may well be as good or better.
+    By the t-test of the analysis of variance, with the deviation between seeds pooled over all
+    configurations, where three or more have several seeds: two seeds alone tell hardly anything
+    of how much a configuration varies. With fewer such configurations, Student's paired t-test
+    over the seeds that both have, or Welch's where these are fewer than two. The best one is
+    chosen by the scores that it is tested on, so that it looks somewhat better than it is: what
+    cannot be told apart from it may well be as good or better.
 
     Returns
     -------
     DataFrame
-        In the order of `configurations`, without the best: ``configuration``, ``seeds`` (that both
-        have; 0 where the test is Welch's), ``difference`` (the best minus it), ``low``, ``high``
-        (95 %), ``p_value``, ``holm`` (after Holm's correction for all rows), ``is_apart`` (``holm``
-        is below 0.05). NaN and False where there are too few seeds to tell.
+        In the order of `configurations`, without the best: ``configuration``, ``test`` ("pooled",
+        "paired" or "Welch"), ``seeds`` (its own), ``difference`` (the best minus it), ``low``,
+        ``high`` (95 %), ``p_value``, ``holm`` (after Holm's correction for all rows),
+        ``is_apart`` (``holm`` is below 0.05). NaN and False where there are too few seeds to tell.
     """
     import pandas as pd
 
@@ -114,11 +120,16 @@ def against_best(
         " ".join(map(str, sorted(group["job"]))): _by_seed(group, name)
         for group in _groups(frame, name)
     }
+    several = table["seeds"] > 1
+    pool = None
+    if several.sum() >= POOLED_FROM:
+        pool = seed_deviation(table), int((table["seeds"][several] - 1).sum())
     rows = []
     for row in table.iloc[1:].to_dict("records"):
-        common, difference = _difference(scores[table["jobs"].iloc[0]], scores[row["jobs"]])
-        rows.append((row["configuration"], common, *difference))
-    columns = ["configuration", "seeds", "difference", "standard_error", "low", "high", "p_value"]
+        test, difference = _difference(scores[table["jobs"].iloc[0]], scores[row["jobs"]], pool)
+        rows.append((row["configuration"], test, row["seeds"], *difference))
+    columns = ["configuration", "test", "seeds"]
+    columns += ["difference", "standard_error", "low", "high", "p_value"]
     result = pd.DataFrame(rows, columns=columns).drop(columns="standard_error")
     result["holm"] = holm(result["p_value"].to_numpy(dtype=float))
     result["is_apart"] = result["holm"] < SIGNIFICANCE
@@ -166,9 +177,13 @@ def _by_seed(group: pd.DataFrame, metric: str) -> dict[Any, float]:
     return dict(group.groupby(SEED)[metric].mean())
 
 
-def _difference(a: dict[Any, float], b: dict[Any, float]) -> tuple[int, Difference]:
+def _difference(
+    a: dict[Any, float], b: dict[Any, float], pool: tuple[float, int] | None
+) -> tuple[str, Difference]:
+    if pool is not None:
+        return "pooled", pooled_difference_over_seeds(list(a.values()), list(b.values()), *pool)
     common = sorted(set(a) & set(b))
     if len(common) > 1:
         pairs = np.array([(a[seed], b[seed]) for seed in common])
-        return len(common), paired_difference_over_seeds(pairs[:, 0], pairs[:, 1])
-    return 0, unpaired_difference_over_seeds(list(a.values()), list(b.values()))
+        return "paired", paired_difference_over_seeds(pairs[:, 0], pairs[:, 1])
+    return "Welch", unpaired_difference_over_seeds(list(a.values()), list(b.values()))

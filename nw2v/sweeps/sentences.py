@@ -111,11 +111,11 @@ def best_lines(found: Findings) -> Iterator[str]:
         return
     alike = known.loc[~known["is_apart"], "configuration"].tolist()
     if not alike:
-        yield f"All {len(known)} others that have several seeds can be told apart from the best."
+        yield f"All {len(known)} others can be told apart from the best."
         return
     more = f" and {len(alike) - _NAMED} more" if len(alike) > _NAMED else ""
     yield (
-        f"{len(alike)} of {len(known)} others that have several seeds cannot be told apart from "
+        f"{len(alike)} of {len(known)} others cannot be told apart from "
         f"the best (after Holm's correction): {'; '.join(alike[:_NAMED])}{more}."
     )
 
@@ -130,7 +130,9 @@ def second_line(metric: str, best: str, test: Mapping[Any, Any], comparisons: in
         )
     # The difference is told as a positive one.
     ends = (test["low"], test["high"]) if test["difference"] >= 0 else (-test["high"], -test["low"])
-    seeds = f"{test['seeds']} seeds" if test["seeds"] else "seeds of their own (Welch's test)"
+    seeds = f"{test['seeds']} {'seed' if test['seeds'] == 1 else 'seeds'}"
+    if test["test"] == "Welch":
+        seeds += " of their own (Welch's test)"
     facts = (
         f"difference {amount(metric, difference)}, 95 % interval {interval(metric, *ends)}, "
         f"p = {test['p_value']:.2g}"

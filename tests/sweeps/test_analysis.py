@@ -8,7 +8,10 @@ import pytest
 from scipy import stats
 
 from nw2v.errors import InputError
-from nw2v.evaluation.comparison import unpaired_difference_over_seeds
+from nw2v.evaluation.comparison import (
+    pooled_difference_over_seeds,
+    unpaired_difference_over_seeds,
+)
 from nw2v.sweeps import (
     against_best,
     configurations,
@@ -84,18 +87,40 @@ def test_a_lower_metric_may_be_better():
         configurations(frame, direction="up")
 
 
-def test_the_best_is_tested_over_common_seeds():
-    a, b, c = [0.80, 0.83, 0.79], [0.78, 0.80, 0.78], [0.60, 0.71, 0.65]
-    tests = against_best(frame_of(scores({"c": c, "a": a, "b": b})))
-    assert tests["configuration"].tolist() == ["model.optimizer=b", "model.optimizer=c"]
-    for row, other in zip(tests.itertuples(), (b, c), strict=True):
-        ref = stats.ttest_rel(a, other)
-        interval = ref.confidence_interval()
-        assert (row.low, row.high) == pytest.approx((interval.low, interval.high))
-        assert row.p_value == pytest.approx(ref.pvalue) and row.seeds == 3
-    smaller, larger = sorted(tests["p_value"])
-    assert sorted(tests["holm"]) == pytest.approx([2 * smaller, max(2 * smaller, larger)])
+def test_two_configurations_are_tested_over_common_seeds():
+    a, b = [0.80, 0.83, 0.79], [0.78, 0.80, 0.78]
+    (row,) = against_best(frame_of(scores({"a": a, "b": b}))).itertuples()
+    ref = stats.ttest_rel(a, b)
+    interval = ref.confidence_interval()
+    assert (row.low, row.high) == pytest.approx((interval.low, interval.high))
+    assert row.p_value == pytest.approx(ref.pvalue) and (row.seeds, row.test) == (3, "paired")
+
+
+def test_three_or_more_share_their_deviation_between_seeds():
+    groups = {"a": [0.80, 0.83, 0.79], "b": [0.78, 0.80, 0.78], "c": [0.60, 0.71, 0.65], "d": [0.7]}
+    rows = [row for name in groups for row in scores({name: groups[name]})]
+    tests = against_best(frame_of(rows)).set_index("configuration")
+    several = [np.array(groups[name]) for name in "abc"]
+    within = sum(((one - one.mean()) ** 2).sum() for one in several)
+    for name, size in (("b", 3), ("c", 3), ("d", 1)):
+        row = tests.loc[f"model.optimizer={name}"]
+        error = math.sqrt(within / 6 * (1 / 3 + 1 / size))  # 9 seeds of 3 configurations
+        difference = np.mean(groups["a"]) - np.mean(groups[name])
+        assert row["p_value"] == pytest.approx(2 * stats.t.sf(difference / error, 6))
+        assert row["high"] == pytest.approx(difference + stats.t.ppf(0.975, 6) * error)
+    assert tests["holm"].max() == pytest.approx(
+        max(2 * sorted(tests["p_value"])[1], tests["p_value"].max())
+    )
     assert tests["is_apart"].tolist() == (tests["holm"] < 0.05).tolist()
+
+
+def test_two_groups_pooled_are_students_test():
+    a, b = np.array([0.80, 0.83, 0.79]), np.array([0.70, 0.78, 0.71, 0.69])
+    freedom = len(a) + len(b) - 2
+    variance = (a.var(ddof=1) * (len(a) - 1) + b.var(ddof=1) * (len(b) - 1)) / freedom
+    found = pooled_difference_over_seeds(a, b, math.sqrt(variance), freedom)
+    assert found.p_value == pytest.approx(stats.ttest_ind(a, b).pvalue)
+    assert pooled_difference_over_seeds([1.0], [1.0], 0.0, 4).p_value == 1.0
 
 
 def test_without_common_seeds_the_test_is_welchs():
@@ -104,7 +129,7 @@ def test_without_common_seeds_the_test_is_welchs():
     (test,) = against_best(frame_of(rows)).itertuples()
     ref = stats.ttest_ind(a, b, equal_var=False)
     interval = ref.confidence_interval()
-    assert test.p_value == pytest.approx(ref.pvalue) and test.seeds == 0
+    assert test.p_value == pytest.approx(ref.pvalue) and test.test == "Welch"
     assert (test.low, test.high) == pytest.approx((interval.low, interval.high))
 
 
