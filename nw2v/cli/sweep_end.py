@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import nw2v
+from nw2v.cli.pictures import pictures
 from nw2v.cli.summary import short_path
 from nw2v.errors import FailedJobsError
 from nw2v.sweeps.files import (
@@ -17,6 +19,7 @@ from nw2v.sweeps.files import (
     FINISHED,
     KILLED,
     RUNNING,
+    JobRecord,
     SweepRecord,
     job_folders,
     read_metrics,
@@ -93,6 +96,8 @@ def _give_best(
     parent.set_tags({BEST_RUN_TAG: run_id})
     if vectors == "best":
         parent.log_vectors_of(run_id, best)
+    which = JobRecord.read(best).settings["evaluation.vectors"]
+    parent.log_figures_of(run_id, pictures(nw2v.load(best), which))
     return {metric: scores[best]}
 
 

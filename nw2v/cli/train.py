@@ -26,6 +26,7 @@ from nw2v.cli.configuration import (
 )
 from nw2v.cli.multirun import run_multirun
 from nw2v.cli.one_of_several import progress_of_job, shares_terminal
+from nw2v.cli.pictures import pictures
 from nw2v.cli.resuming import resumes
 from nw2v.cli.scoring import forget_sets, possible_metrics, score, sets_of
 from nw2v.cli.settings import listed, read_settings, train_keywords
@@ -40,8 +41,6 @@ from nw2v.tracking.run_values import JOB_FILE
 from nw2v.training.callbacks import Callback, Pruned, TrainingStart
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from nw2v import Model
     from nw2v.corpus import Corpus
     from nw2v.tracking.mlflow_callback import MlflowCallback
@@ -223,7 +222,7 @@ def _train_tracked(
 
     callbacks: list[Callback] = [notice, progress_of_job(_log)]
     if tracker is not None:
-        callbacks += [tracker, _PicturesAhead(tracker)]
+        callbacks += [tracker] if job else [tracker, _PicturesAhead(tracker)]
     callbacks += _pruning(settings)  # last: the others know the metrics that it decides by
     try:
         with timed(job, "evaluation"):
@@ -245,7 +244,10 @@ def _train_tracked(
         job.record.corpus_fingerprint = corpus.fingerprint
     model.save(folder)
     if tracker is not None:
-        tracker.log_outputs(folder, pictures(model, settings["evaluation.vectors"]))
+        # The pictures of a sweep are those of its best job: as many as jobs would take longer
+        # than many a training.
+        figures = {} if job else pictures(model, settings["evaluation.vectors"])
+        tracker.log_outputs(folder, figures)
         if job is not None:
             job.record.run_id = tracker.run_id
     text = summary(model, settings, folder, tracker, short=job is not None)
@@ -376,18 +378,3 @@ def _tracking(
         },
         left_out=[JOB_FILE],
     )
-
-
-def pictures(model: Model, vectors: str) -> dict[str, Figure]:
-    """Return the figures that are logged with a run, by name."""
-    from nw2v.plots import loss_curve, word_map
-
-    chosen = model.word_vectors(vectors)
-    try:
-        return {
-            "loss_curve": loss_curve(model.history_columns),
-            "word_map": word_map(chosen.words, chosen.vectors, chosen.counts),
-        }
-    except Exception as error:  # hours of training must not fail for want of a font
-        _log.warning("no pictures were drawn (%s: %s)", type(error).__name__, error)
-        return {}

@@ -23,6 +23,7 @@ import sysconfig
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
@@ -133,15 +134,21 @@ _MOST_WORKERS = 16
 
 def key() -> str:
     """Hexadecimal key of the text: versions of Python, of the packages found, of the extractor."""
+    content = json.dumps([EXTRACTOR_VERSION, sorted(_versions(tuple(PACKAGES)).items())])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def _versions(packages: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Ask for versions once a process: the jobs of a sweep would pay a tenth of a second each."""
     versions: dict[str, str] = {"python": platform.python_version()}
-    for package, distribution in PACKAGES:
+    for package, distribution in packages:
         if package_folders(package):
             try:
                 versions[package] = importlib.metadata.version(distribution)
             except importlib.metadata.PackageNotFoundError:
                 versions[package] = "unknown"
-    content = json.dumps([EXTRACTOR_VERSION, sorted(versions.items())])
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    return versions
 
 
 def write(file: IO[bytes], cache_dir: Path, progress: Progress | None = None) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nw2v.errors import InputError
 from nw2v.tracking.processes import process_tags
@@ -42,6 +43,9 @@ from nw2v.tracking.store import (
     sqlite_file,
     without_password,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _log = logging.getLogger(__name__)
 
@@ -189,6 +193,18 @@ class ParentRun:
         with self._readable_errors(), quiet_mlflow():
             for file in sorted(folder.glob(f"*{VECTORS_ENDING}")):
                 self.store.client.log_artifact(run_id, str(file), MODEL_FOLDER)
+
+    def log_figures_of(self, run_id: str, figures: Mapping[str, Figure]) -> None:
+        """Log pictures, by file name without its ending, to a run below this one."""
+        with (
+            self._readable_errors(),
+            quiet_mlflow(),
+            tempfile.TemporaryDirectory(prefix="nw2v-") as folder,
+        ):
+            for name, figure in figures.items():
+                path = Path(folder) / f"{name}.png"
+                figure.savefig(path)
+                self.store.client.log_artifact(run_id, str(path))
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags of the run."""

@@ -337,3 +337,7 @@ def test_a_failed_job_has_a_failed_run(text: Path, monkeypatch: pytest.MonkeyPat
     assert runs["seed=2"].data.tags["failure"] == "MemoryError: too much"
     assert runs["seed=2"].data.params["seed"] == "2"
     assert runs["sweep-small"].data.params["seed"] == "1,2"
+    best = runs["seed=1"].info.run_id
+    assert runs["sweep-small"].data.tags["nw2v.best_run"] == best
+    logged = {artifact.path for artifact in client.list_artifacts(best)}
+    assert {"loss_curve.png", "word_map.png"} <= logged

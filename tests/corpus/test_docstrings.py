@@ -155,6 +155,7 @@ def test_write_gives_a_sentence_a_line(monkeypatch, package):
 
 
 def test_the_key_follows_versions(monkeypatch, package):
+    monkeypatch.setattr(docstrings, "_versions", docstrings._versions.__wrapped__)
     monkeypatch.setattr(docstrings, "PACKAGES", (("documented_package", "some-distribution"),))
     keys = {docstrings.key()}
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "1.0")

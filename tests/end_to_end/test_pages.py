@@ -18,7 +18,7 @@ import pytest
 
 import nw2v
 from nw2v.cli import main
-from nw2v.cli.train import pictures
+from nw2v.cli.pictures import pictures
 from nw2v.tracking.mlflow_callback import MlflowCallback
 from nw2v.tracking.parent_run import ParentRun
 
