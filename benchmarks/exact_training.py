@@ -32,6 +32,7 @@ from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.errors import InputError
 from nw2v.kernels.exact_tiles import Counts
 from nw2v.training.cooccurrence import CooccurrenceTrainer
+from nw2v.training.loss_over_counts import LossOverCounts
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import COOCCURRENCE_DEFAULTS, STUDIED_DEFAULTS, TrainingSettings
 from nw2v.training.trainer import Progress
@@ -157,7 +158,9 @@ class ExactPass:
         parameters = Parameters(
             case.vocabulary, case.dim, seed=SEED, initial_scale=settings.initial_scale
         )
-        self._trainer = CooccurrenceTrainer(counts, occurrences, words, parameters, settings)
+        self._trainer = CooccurrenceTrainer(
+            LossOverCounts(counts, occurrences, settings), words, parameters, settings
+        )
         self._trainer.prepare()
         self._vocabulary = case.vocabulary
         centers = int((counts.row_sums > 0).sum())

@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 
-from nw2v.kernels.exact_tiles import Counts
 from nw2v.kernels.optimizers import adagrad_rows, adam_rows, sgd_rows
 from nw2v.training.center_batches import Batch, DrawnCenters, SweptCenters
 from nw2v.training.loss_over_counts import BlockGradient, LossOverCounts
@@ -34,10 +33,7 @@ class CooccurrenceTrainer:
 
     Parameters
     ----------
-    counts : Counts
-        Expected co-occurrence counts.
-    occurrences : (V,) integer array
-        Of each word in the training text, for the noise distribution.
+    loss : LossOverCounts
     tokens : int
         Of the training text: a pass counts as so many steps.
     parameters : Parameters
@@ -47,8 +43,7 @@ class CooccurrenceTrainer:
 
     def __init__(
         self,
-        counts: Counts,
-        occurrences: np.ndarray,
+        loss: LossOverCounts,
         tokens: int,
         parameters: Parameters,
         settings: TrainingSettings,
@@ -60,20 +55,20 @@ class CooccurrenceTrainer:
         self.parameters = parameters
         self.epochs = settings.epochs
         self.total_steps = tokens * settings.epochs
-        self._loss = LossOverCounts(counts, occurrences, settings)
-        self.noise, self.initial_loss = self._loss.noise, self._loss.initial
+        self._loss = loss
+        self.noise, self.initial_loss = loss.noise, loss.initial
         self._settings, self._tokens = settings, tokens
         self._rates = settings.learning_rate, settings.min_learning_rate
         self._warm_up, self._weight_decay = settings.warm_up, settings.weight_decay
-        centers = self._loss.centers
-        self._scale = np.float32(self._loss.scale)
+        centers = loss.centers
+        self._scale = np.float32(loss.scale)
         self._block = min(settings.batch_centers, len(centers))
         self._blocks = -(-len(centers) // self._block)
         self._batches: SweptCenters | DrawnCenters
         if settings.center_order == "weight":
             assert settings.center_exponent is not None
             self._batches = DrawnCenters(
-                centers, self._loss.pairs[centers], self._block,
+                centers, loss.pairs[centers], self._block,
                 exponent=settings.center_exponent, seed=settings.seed,
             )  # fmt: skip
         else:

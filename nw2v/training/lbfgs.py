@@ -25,7 +25,6 @@ from typing import NamedTuple
 import numpy as np
 
 from nw2v.errors import InputError
-from nw2v.kernels.exact_tiles import Counts
 from nw2v.training.loss_over_counts import BlockGradient, LossOverCounts
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
@@ -66,10 +65,7 @@ class LbfgsTrainer:
 
     Parameters
     ----------
-    counts : Counts
-        Expected co-occurrence counts.
-    occurrences : (V,) integer array
-        Of each word in the training text, for the noise distribution.
+    loss : LossOverCounts
     tokens : int
         Of the training text: a pass counts as so many steps.
     parameters : Parameters
@@ -79,25 +75,24 @@ class LbfgsTrainer:
     Raises
     ------
     InputError
-        If it would take more memory than `memory_limit`, or there are no pairs.
+        If it would take more memory than `memory_limit`.
     """
 
     def __init__(
         self,
-        counts: Counts,
-        occurrences: np.ndarray,
+        loss: LossOverCounts,
         tokens: int,
         parameters: Parameters,
         settings: TrainingSettings,
     ) -> None:
         assert settings.epochs and settings.weight_decay is not None
-        words = len(occurrences)
+        words = len(loss.pairs)
         refuse_what_does_not_fit(words, settings)
         self.parameters = parameters
         self.epochs = settings.epochs
         self.total_steps = tokens * settings.epochs
-        self._loss = LossOverCounts(counts, occurrences, settings)
-        self.noise, self.initial_loss = self._loss.noise, self._loss.initial
+        self._loss = loss
+        self.noise, self.initial_loss = loss.noise, loss.initial
         self._tokens, self._settings = tokens, settings
         self._decay = settings.weight_decay
         self._pairs = float(self._loss.pairs.sum())

@@ -8,6 +8,7 @@ from nw2v.corpus.cooccurrence import Cooccurrences
 from nw2v.kernels.exact_tiles import Counts
 from nw2v.training.cooccurrence import CooccurrenceTrainer
 from nw2v.training.lbfgs import LbfgsTrainer
+from nw2v.training.loss_over_counts import LossOverCounts
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 
@@ -40,4 +41,4 @@ def trainer_on_counts(
     """
     counts = Counts(found.offsets, found.words, found.counts, found.row_sums())
     kind = LbfgsTrainer if settings.optimizer == "lbfgs" else CooccurrenceTrainer
-    return kind(counts, occurrences, tokens, parameters, settings)
+    return kind(LossOverCounts(counts, occurrences, settings), tokens, parameters, settings)

@@ -11,6 +11,7 @@ from nw2v.kernels.exact_tiles import Counts
 from nw2v.losses import make_loss
 from nw2v.losses.whole_corpus import whole_corpus_loss_and_gradient
 from nw2v.training.cooccurrence import CooccurrenceTrainer
+from nw2v.training.loss_over_counts import LossOverCounts
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 from nw2v.training.trainer import Progress
@@ -35,7 +36,9 @@ def trainer_for(counts, occurrences, **options):
     given = {"dim": 8, "epochs": 3, "threads": 1, "batch_centers": 16, "negatives": 3, **options}
     settings = TrainingSettings(trainer="cooccurrence", **given).resolved(occurrences)
     parameters = Parameters(VOCABULARY, 8, seed=1, initial_scale=8.0)
-    trainer = CooccurrenceTrainer(counts, occurrences, TOKENS, parameters, settings)
+    trainer = CooccurrenceTrainer(
+        LossOverCounts(counts, occurrences, settings), TOKENS, parameters, settings
+    )
     trainer.prepare()
     return trainer
 

@@ -13,6 +13,7 @@ from nw2v.kernels.exact_tiles import Counts
 from nw2v.losses import make_loss
 from nw2v.losses.whole_corpus import whole_corpus_loss_and_gradient
 from nw2v.training.lbfgs import LbfgsTrainer, memory_of
+from nw2v.training.loss_over_counts import LossOverCounts
 from nw2v.training.parameters import Parameters
 from nw2v.training.progress import ProgressBar
 from nw2v.training.reference_optimum import reference_optimum
@@ -42,7 +43,9 @@ def trained(loss, *, dim=8, threads=1, reports=None, **options):
         **options,
     ).resolved(occurrences)  # fmt: skip
     parameters = Parameters(WORDS, dim, seed=1, initial_scale=8.0)
-    trainer = LbfgsTrainer(counts, occurrences, TOKENS, parameters, settings)
+    trainer = LbfgsTrainer(
+        LossOverCounts(counts, occurrences, settings), TOKENS, parameters, settings
+    )
     trainer.prepare()
     estimate = trainer.estimated_seconds()
     assert estimate is not None and estimate > 0
