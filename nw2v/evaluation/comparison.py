@@ -90,19 +90,13 @@ def paired_difference_over_seeds(a: npt.ArrayLike, b: npt.ArrayLike) -> Differen
     InputError
         If there is no value, one is not finite, or there are not as many of b as of a.
     """
-    from scipy.special import stdtr
-
     first, second = _checked_scores("a", a), _checked_scores("b", b)
     if len(first) != len(second):
         raise InputError(
             f"a and b must have a score for each seed, got {len(first)} and {len(second)} scores"
         )
-    mean, error, margin = _mean_with_margin(first - second)
-    if error == 0:
-        p_value = 1.0 if mean == 0 else 0.0
-    else:
-        p_value = float(2 * stdtr(len(first) - 1, -abs(mean / error)))
-    return Difference(mean, error, mean - margin, mean + margin, p_value)
+    mean, error, _ = _mean_with_margin(first - second)
+    return _students(mean, error, len(first) - 1)
 
 
 def unpaired_difference_over_seeds(a: npt.ArrayLike, b: npt.ArrayLike) -> Difference:
@@ -126,8 +120,6 @@ def unpaired_difference_over_seeds(a: npt.ArrayLike, b: npt.ArrayLike) -> Differ
     InputError
         If there is no value, or one is not finite.
     """
-    from scipy.special import stdtr, stdtrit
-
     first, second = _checked_scores("a", a), _checked_scores("b", b)
     mean = float(first.mean() - second.mean())
     if min(len(first), len(second)) == 1:
@@ -135,13 +127,11 @@ def unpaired_difference_over_seeds(a: npt.ArrayLike, b: npt.ArrayLike) -> Differ
     parts = [float(scores.var(ddof=1)) / len(scores) for scores in (first, second)]
     error = math.sqrt(sum(parts))
     if error == 0:
-        return Difference(mean, 0.0, mean, mean, 1.0 if mean == 0 else 0.0)
+        return _students(mean, 0.0, 1)
     # Divided first: the square of a tiny variance would be 0.
     shares = [part / sum(parts) for part in parts]
     freedom = 1 / (shares[0] ** 2 / (len(first) - 1) + shares[1] ** 2 / (len(second) - 1))
-    margin = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
-    p_value = float(2 * stdtr(freedom, -abs(mean / error)))
-    return Difference(mean, error, mean - margin, mean + margin, p_value)
+    return _students(mean, error, freedom)
 
 
 def pooled_difference_over_seeds(
@@ -169,16 +159,9 @@ def pooled_difference_over_seeds(
     InputError
         If there is no value, or one is not finite.
     """
-    from scipy.special import stdtr, stdtrit
-
     first, second = _checked_scores("a", a), _checked_scores("b", b)
     mean = float(first.mean() - second.mean())
-    error = deviation * math.sqrt(1 / len(first) + 1 / len(second))
-    if error == 0:
-        return Difference(mean, 0.0, mean, mean, 1.0 if mean == 0 else 0.0)
-    margin = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
-    p_value = float(2 * stdtr(freedom, -abs(mean / error)))
-    return Difference(mean, error, mean - margin, mean + margin, p_value)
+    return _students(mean, deviation * math.sqrt(1 / len(first) + 1 / len(second)), freedom)
 
 
 def cross_entropy_difference(
@@ -304,6 +287,17 @@ def _checked_scores(name: str, values: npt.ArrayLike) -> np.ndarray:
             f"{scores.shape}"
         )
     return scores
+
+
+def _students(mean: float, error: float, freedom: float) -> Difference:
+    """Student's interval and test of a difference, by its standard error."""
+    from scipy.special import stdtr, stdtrit
+
+    if error == 0:
+        return Difference(mean, 0.0, mean, mean, 1.0 if mean == 0 else 0.0)
+    margin = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
+    p_value = float(2 * stdtr(freedom, -abs(mean / error)))
+    return Difference(mean, error, mean - margin, mean + margin, p_value)
 
 
 def _mean_with_margin(values: np.ndarray) -> tuple[float, float, float]:
