@@ -8,7 +8,21 @@ from typing import Any
 from hydra.plugins.sweeper import Sweeper
 
 
-class GridSweeper(Sweeper):
+class _LaunchingSweeper(Sweeper):
+    """What a sweeper has that starts its jobs by Hydra's launcher."""
+
+    def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
+        """Take what Hydra has prepared, and the launcher."""
+        from hydra.core.plugins import Plugins
+
+        self.hydra_context = hydra_context
+        self.config = config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+
+class GridSweeper(_LaunchingSweeper):
     """Every combination of the values given: `hydra/sweeper=grid`, the default.
 
     Parameters
@@ -22,18 +36,8 @@ class GridSweeper(Sweeper):
     def __init__(
         self, max_batch_size: int | None = None, params: dict[str, str] | None = None
     ) -> None:
-        self.max_batch_size = max_batch_size
-        self.params = params or {}
-
-    def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
-        """Take what Hydra has prepared, and the launcher."""
-        from hydra.core.plugins import Plugins
-
-        self.hydra_context = hydra_context
-        self.config = config
-        self.launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
+        super().__init__()
+        self.max_batch_size = max_batch_size  # params are read when the sweep is planned
 
     def sweep(self, arguments: list[str]) -> Any:
         """Launch the jobs that `nw2v train` has planned."""
@@ -43,7 +47,7 @@ class GridSweeper(Sweeper):
         return launch_planned(self.launcher, self.max_batch_size)
 
 
-class OptunaSweeper(Sweeper):
+class OptunaSweeper(_LaunchingSweeper):
     """`hydra/sweeper=optuna`: searches with Optuna instead of trying every combination.
 
     Parameters
@@ -55,16 +59,6 @@ class OptunaSweeper(Sweeper):
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
-
-    def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
-        """Take what Hydra has prepared, and the launcher."""
-        from hydra.core.plugins import Plugins
-
-        self.hydra_context = hydra_context
-        self.config = config
-        self.launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
 
     def sweep(self, arguments: list[str]) -> Any:
         """Search, one batch of jobs after the other."""
