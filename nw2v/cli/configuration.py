@@ -25,7 +25,7 @@ from hydra.errors import (
 )
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 import nw2v
 from nw2v.cli.settings import SETTINGS
@@ -232,7 +232,9 @@ def readable_errors(overrides: Sequence[str], keys: Sequence[str] = SETTINGS) ->
     except MissingConfigException as error:
         raise _no_such_option(error) from error
     except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(_unknown_key(overrides, keys) or _first_lines(error)) from error
+        raise InputError(
+            _unknown_key(overrides, keys) or _unknown_key_of_hydra(error) or _first_lines(error)
+        ) from error
     except yaml.YAMLError as error:
         raise InputError(_bad_yaml(error)) from error
 
@@ -281,6 +283,19 @@ def _unknown_key(overrides: Sequence[str], known: Sequence[str]) -> str | None:
             return f"{override.input_line}: '{key}' has no value of its own, only {keys}"
         return f"no configuration key '{key}'{did_you_mean(key, [*groups, *known])}"
     return None
+
+
+def _unknown_key_of_hydra(error: BaseException) -> str | None:
+    """Say which key below `hydra` does not exist, if that is what is wrong."""
+    cause = error.__cause__
+    path, node = getattr(cause, "full_key", None), getattr(cause, "parent_node", None)
+    if not isinstance(cause, ConfigKeyError | ConfigAttributeError) or not path:
+        return None
+    if not path.startswith("hydra.") or not isinstance(node, DictConfig):
+        return None
+    above = path.rpartition(".")[0]
+    there = [f"{above}.{key}" for key in node]
+    return f"no configuration key '{path}'{did_you_mean(path, there)}"
 
 
 def _first_lines(error: BaseException) -> str:

@@ -165,6 +165,10 @@ def test_the_exact_softmax_has_no_negatives() -> None:
             "(there is: cooccurrence, stream)",
         ),
         (
+            "hydra.sweep.dirr=x",
+            "no configuration key 'hydra.sweep.dirr'; did you mean hydra.sweep.dir?",
+        ),
+        (
             "hydra/sweeper=nope",
             "hydra/sweeper=nope: there is no such option (there is: basic, grid, optuna)",
         ),
