@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -17,8 +15,8 @@ from nw2v.corpus import Corpus, Split
 from nw2v.corpus.vocabulary import Vocabulary
 from nw2v.errors import InputError
 from nw2v.evaluation.heldout import draw_heldout_pairs, heldout_metrics
-from nw2v.files import write_atomically
 from nw2v.losses import make_loss
+from nw2v.run_folder import read_history, read_metrics, write_history, write_metrics
 from nw2v.training.callbacks import Callback, Pruned
 from nw2v.training.lbfgs import refuse_what_does_not_fit
 from nw2v.training.loop import fit
@@ -32,10 +30,6 @@ from nw2v.vectors.model_file import load_model, save_model
 
 if TYPE_CHECKING:
     import pandas as pd
-
-METRICS_FILE = "metrics.json"
-HISTORY_FILE = "history.csv"
-LARGEST_HISTORY = 64_000_000  # bytes
 
 
 class Model:
@@ -122,17 +116,8 @@ class Model:
             If the folder cannot be made or written.
         """
         save_model(folder, self.center_vectors, self.outside_vectors, self.vocabulary)
-        with write_atomically(Path(folder) / METRICS_FILE, "w") as file:
-            json.dump(self.metrics, file, indent=1, sort_keys=True)
-            file.write("\n")
-        if not self._records:
-            (Path(folder) / HISTORY_FILE).unlink(missing_ok=True)
-        else:
-            names = list(dict.fromkeys(name for record in self._records for name in record))
-            with write_atomically(Path(folder) / HISTORY_FILE, "w") as file:
-                rows = csv.DictWriter(file, names, lineterminator="\n")
-                rows.writeheader()
-                rows.writerows(dict(record) for record in self._records)
+        write_metrics(Path(folder), self.metrics)
+        write_history(Path(folder), self._records)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -417,37 +402,10 @@ def load(run_folder: str | os.PathLike[str]) -> Model:
     """
     folder = Path(run_folder)
     saved = load_model(folder)
-    metrics = {}
-    if (folder / METRICS_FILE).is_file():
-        try:
-            metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{folder / METRICS_FILE}: not valid JSON ({error})") from error
-        if not isinstance(metrics, dict):
-            raise InputError(f"{folder / METRICS_FILE}: expected a JSON object of metrics")
     return Model(
         saved.center_vectors,
         saved.outside_vectors,
         saved.vocabulary,
-        records=_read_history(folder / HISTORY_FILE),
-        metrics=metrics,
+        records=read_history(folder),
+        metrics=read_metrics(folder),
     )
-
-
-def _read_history(path: Path) -> list[dict[str, float]]:
-    if not path.is_file():
-        return []
-    if path.stat().st_size > LARGEST_HISTORY:
-        raise InputError(f"{path}: larger than {LARGEST_HISTORY:,} bytes: no history of a run")
-    records = []
-    with path.open(encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            try:
-                record = {name: float(value) for name, value in row.items() if value}
-                records.append(record | {"step": int(record["step"])})
-            except (KeyError, OverflowError, TypeError, ValueError):
-                raise InputError(
-                    f"{path}, line {number}: not a step and numbers; without the file the model "
-                    "can be loaded all the same"
-                ) from None
-    return records

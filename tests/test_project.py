@@ -21,9 +21,19 @@ PACKAGE = REPOSITORY / "nw2v"
 
 # Data flows downward: a room may import those above it.
 ROOMS = (
-    *("errors", "cores", "files", "lazy_names", "jit", "corpus", "losses", "kernels", "vectors"),
-    *("training", "evaluation", "plots", "reports", "api", "comparison", "tracking", "sweeps"),
-    *("cli", "__main__"),
+    *(
+        "errors",
+        "cores",
+        "files",
+        "json_file",
+        "run_folder",
+        "lazy_names",
+        "jit",
+        "corpus",
+        "losses",
+    ),
+    *("kernels", "vectors", "training", "evaluation", "plots", "reports", "api", "comparison"),
+    *("tracking", "sweeps", "cli", "__main__"),
 )
 DECORATORS = {
     *("njit", "jit", "vectorize", "guvectorize", "cfunc", "stencil", "jit_module", "jitclass"),

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omegaconf import OmegaConf
 
@@ -19,7 +19,7 @@ from nw2v.cli.command_text import command_text
 from nw2v.cli.configuration import CommandLine, check_output_folder, parse_command_line
 from nw2v.cli.grid import planned
 from nw2v.cli.one_of_several import cores_of_job
-from nw2v.cli.planning import OPTUNA_SWEEPER, Plan, PlannedJob, plan_jobs
+from nw2v.cli.planning import OPTUNA_SWEEPER, Plan, plan_jobs
 from nw2v.cli.resuming import RESUME, Earlier, key_of
 from nw2v.cli.settings import listed
 from nw2v.cli.summary import short_path
@@ -33,9 +33,9 @@ from nw2v.sweeps.files import (
     SweepRecord,
     alone_in,
     job_folders,
+    keys_that_differ,
     read_records,
     set_damaged_aside,
-    swept_keys,
 )
 from nw2v.sweeps.objectives import usual_direction
 from nw2v.tracking.processes import HOST_TAG, PROCESS_TAG, has_vanished, host
@@ -122,6 +122,14 @@ def _run_planned(
         multirun.run(job, open_corpus)
 
 
+class _Left(NamedTuple):
+    """A job that is left to do."""
+
+    identity: str
+    number: int
+    overrides: list[str]
+
+
 class _Multirun:
     """One start of a sweep."""
 
@@ -130,9 +138,9 @@ class _Multirun:
     ) -> None:
         self.line, self.plan, self.folder, self.earlier = line, plan, folder, earlier
         self.settings = plan.settings[0]
-        self.swept = swept_keys(
-            [*plan.settings, *(record.settings for record in self._records().values())]
-        )
+        earlier_jobs = [record.settings for record in read_records(folder).values()]
+        self.swept = keys_that_differ([*plan.settings, *earlier_jobs])
+        self._numbers_folders = _numbers_folders(plan)
         if earlier is not None and plan.jobs is None and not _can_resume(plan.config):
             raise InputError(
                 f"{RESUME}: only hydra/sweeper=grid and optuna know which jobs are done"
@@ -178,8 +186,7 @@ class _Multirun:
         fingerprints = self._read_texts(open_corpus)
         with parent_run or nullcontext() as parent:
             left = self._left(fingerprints, parent)
-            record = self._record(parent)
-            record.write(self.folder)
+            self._record(parent).write(self.folder)
             self._tell_plan(left)
             try:
                 if left is None or left:
@@ -188,18 +195,15 @@ class _Multirun:
                 _say(f"interrupted; to go on: {self._resume_command()}")
                 raise
             finally:
-                self._end(record, parent)
+                end_sweep(self.folder, parent, self.settings["tracking.vectors"])
             self._raise_failures(left)
-
-    def _records(self) -> dict[Path, JobRecord]:
-        return read_records(self.folder)
 
     def _wait_for_orphans(self) -> None:
         """Wait for processes of an earlier start that are still at work on a job."""
         told = False
         while at_work := [
             record
-            for record in self._records().values()
+            for record in read_records(self.folder).values()
             if record.status == RUNNING and _is_running(record)
         ]:
             if not told:
@@ -306,9 +310,11 @@ class _Multirun:
 
     def _left(
         self, fingerprints: Mapping[str, str], parent: ParentRun | None
-    ) -> list[tuple[PlannedJob, int, list[str]]] | None:
-        """Return the jobs to launch with their numbers and overrides; None: the sweeper knows."""
-        records = {record.identity: record for record in self._records().values()}
+    ) -> list[_Left] | None:
+        """Return the jobs to launch; None: the sweeper knows."""
+        found = read_records(self.folder)
+        records = {record.identity: record for record in found.values()}
+        places = {record.identity: place for place, record in found.items()}
         tracked = {} if parent is None or self.earlier is None else parent.children(IDENTITY_TAG)
         if self.plan.jobs is None:
             cut_short = [
@@ -317,13 +323,14 @@ class _Multirun:
             _remove(parent, tracked, cut_short)  # a search does them anew
             return None
         number = 1 + max((record.job for record in records.values()), default=-1)
-        own_numbers = self._numbers_folders()
-        left: list[tuple[PlannedJob, int, list[str]]] = []
+        left: list[_Left] = []
         untracked = changed = 0
         for job in self.plan.jobs:
             record = records.get(job.identity)
             fingerprint = fingerprints[_text_of(job.settings)]
-            if record is not None and self._is_done(record, fingerprint, tracked):
+            if record is not None and _is_done(
+                record, places[job.identity], fingerprint, tracked.get(job.identity, ())
+            ):
                 untracked += record.run_id is None
                 continue
             changed += record is not None and record.is_done
@@ -332,45 +339,15 @@ class _Multirun:
             else:
                 chosen = record.job
             overrides = list(job.overrides)
-            if own_numbers:
+            if self._numbers_folders:
                 overrides.append(f"hydra.sweep.subdir={chosen}")
-            left.append((job, chosen, overrides))
-        _remove(parent, tracked, [job.identity for job, *_ in left])
+            left.append(_Left(job.identity, chosen, overrides))
+        _remove(parent, tracked, [job.identity for job in left])
         if changed:
             _say(f"note: the text has changed: {changed} finished jobs are done anew")
         if untracked and parent is not None:
             _say(f"note: {untracked} finished jobs were not tracked and have no run in MLflow")
         return left
-
-    def _is_done(
-        self, record: JobRecord, fingerprint: str, tracked: Mapping[str, Sequence[Any]]
-    ) -> bool:
-        if record.corpus_fingerprint not in (None, fingerprint):
-            return False
-        if record.is_done:
-            return True
-        # Killed between the last word to MLflow and the last one to the folder.
-        for run in tracked.get(record.identity, ()):
-            text = run.data.tags.get("corpus_fingerprint")
-            if (run.info.status, text, record.status) == (FINISHED, fingerprint, RUNNING):
-                record.status, record.run_id = FINISHED, run.info.run_id
-                record.corpus_fingerprint = fingerprint
-                for folder, known in self._records().items():
-                    if known.identity == record.identity:
-                        record.write(folder)
-                return True
-        return False
-
-    def _numbers_folders(self) -> bool:
-        node = OmegaConf.to_container(self.plan.config.hydra.sweep, resolve=False)
-        assert isinstance(node, dict)
-        subdir = str(node["subdir"])
-        if "${" not in subdir and self.plan.jobs is not None and len(self.plan.jobs) > 1:
-            raise InputError(
-                f"hydra.sweep.subdir={subdir}: all jobs would write into one folder; let it "
-                "differ, as hydra.sweep.subdir='${hydra.job.num}' does"
-            )
-        return subdir == _OWN_NUMBERS
 
     def _is_search(self) -> bool:
         target = OmegaConf.select(self.plan.config, "hydra.sweeper._target_")
@@ -390,35 +367,65 @@ class _Multirun:
             )
         _say(text)
 
-    def _launch(
-        self,
-        left: list[tuple[PlannedJob, int, list[str]]] | None,
-        job: Callable[[DictConfig], Any],
-    ) -> None:
+    def _launch(self, left: list[_Left] | None, job: Callable[[DictConfig], Any]) -> None:
         line = self.line
         overrides = [text for text in line.overrides if key_of(text) != "hydra.sweep.dir"]
         flags = line.flags if line.options.multirun else ["-m", *line.flags]
         whole = parse_command_line([*flags, *overrides, _quoted("hydra.sweep.dir", self.folder)])
-        first = min((number for _, number, _ in left), default=0) if left else 0
-        if left is not None and not self._numbers_folders():
-            first = 1 + max((record.job for record in self._records().values()), default=-1)
-        with planned([texts for _, _, texts in left or ()], first):
+        first = min((each.number for each in left or ()), default=0)
+        if left is not None and not self._numbers_folders:
+            known = read_records(self.folder).values()
+            first = 1 + max((record.job for record in known), default=-1)
+        with planned([each.overrides for each in left or ()], first):
             launch(job, "train", whole, self.plan.config, sweep=True)
 
-    def _end(self, record: SweepRecord, parent: ParentRun | None) -> None:
-        end_sweep(self.folder, record, parent, self.settings["tracking.vectors"])
-
-    def _raise_failures(self, left: list[tuple[PlannedJob, int, list[str]]] | None) -> None:
+    def _raise_failures(self, left: list[_Left] | None) -> None:
         if self._is_search():  # a failure is a result too; it has said how many there were
             return
         of_sweep = None
         if left is not None and self.plan.jobs is not None:
             of_sweep = dict.fromkeys((job.identity for job in self.plan.jobs), -1)
-            of_sweep |= {job.identity: number for job, number, _ in left}
+            of_sweep |= {each.identity: each.number for each in left}
         raise_failures(self.folder, of_sweep, self._resume_command())
 
     def _resume_command(self) -> str:
         return f"nw2v train -m {shlex.quote(f'{RESUME}={short_path(self.folder)}')}"
+
+
+def _numbers_folders(plan: Plan) -> bool:
+    """Whether the jobs' folders have the jobs' numbers.
+
+    Raises
+    ------
+    InputError
+        If all jobs would have one folder.
+    """
+    node = OmegaConf.to_container(plan.config.hydra.sweep, resolve=False)
+    assert isinstance(node, dict)
+    subdir = str(node["subdir"])
+    if "${" not in subdir and plan.jobs is not None and len(plan.jobs) > 1:
+        raise InputError(
+            f"hydra.sweep.subdir={subdir}: all jobs would write into one folder; let it "
+            "differ, as hydra.sweep.subdir='${hydra.job.num}' does"
+        )
+    return subdir == _OWN_NUMBERS
+
+
+def _is_done(record: JobRecord, place: Path, fingerprint: str, tracked: Sequence[Any]) -> bool:
+    """Whether nothing is left to do of a job, given its text of today and its runs in MLflow."""
+    if record.corpus_fingerprint not in (None, fingerprint):
+        return False
+    if record.is_done or record.status != RUNNING:
+        return record.is_done
+    # Killed between the last word to MLflow and the last one to the folder.
+    for run in tracked:
+        text = run.data.tags.get("corpus_fingerprint")
+        if (run.info.status, text) == (FINISHED, fingerprint):
+            record.status, record.run_id = FINISHED, run.info.run_id
+            record.corpus_fingerprint = fingerprint
+            record.write(place)
+            return True
+    return False
 
 
 def _remove(

@@ -101,7 +101,7 @@ def plan_jobs(line: CommandLine) -> Plan:
                 [f"{key}={value}" for key, value in (base.hydra.sweeper.params or {}).items()]
             )
             given = [*(each for each in preset if each.get_key_element() not in keys), *given]
-            return _grid(line, name, given, set(hydras), loader)
+            return _grid(_Composer(name, line, base, loader), given, set(hydras))
         if OmegaConf.select(base, "hydra.sweeper._target_") == OPTUNA_SWEEPER:
             from nw2v.cli.search.sweep import read_search
 
@@ -114,9 +114,7 @@ def plan_jobs(line: CommandLine) -> Plan:
     return Plan(configs[0], [read_settings(plain(config)) for config in configs], None, 0)
 
 
-def _grid(
-    line: CommandLine, name: str, given: Sequence[Override], hydras: set[str], loader: Any
-) -> Plan:
+def _grid(composer: _Composer, given: Sequence[Override], hydras: set[str]) -> Plan:
     choices = [_choices(override) for override in given]
     number = 1
     for each in choices:
@@ -125,7 +123,6 @@ def _grid(
         raise InputError(
             f"{number:,} combinations: more than the {MOST_JOBS:,} of the largest sweep"
         )
-    composer = _Composer(name, additional_folder(line), loader)
     jobs: dict[str, PlannedJob] = {}
     for combination in itertools.product(*choices):
         settings = read_settings(composer.configuration(combination))
@@ -139,9 +136,8 @@ def _grid(
             ]
             settings |= dict.fromkeys(idle)
             jobs[mark] = PlannedJob(texts, settings, mark)
-    assert composer.first is not None
     planned = list(jobs.values())
-    return Plan(composer.first, [job.settings for job in planned], planned, number - len(planned))
+    return Plan(composer.base, [job.settings for job in planned], planned, number - len(planned))
 
 
 _Choice = tuple[str, Override]
@@ -170,25 +166,28 @@ class _Composer:
     Hydra takes a fifth of a second for each; most jobs of a sweep choose the same groups.
     """
 
-    def __init__(self, name: str, more: list[str], loader: Any) -> None:
-        self._name, self._more, self._loader = name, more, loader
-        self._composed: dict[tuple[str, ...], _Composed] = {}
+    def __init__(self, name: str, line: CommandLine, base: DictConfig, loader: Any) -> None:
+        self._name, self._more, self._loader = name, additional_folder(line), loader
         self._is_value: dict[str, bool] = {}
-        self.first: DictConfig | None = None
+        # What has been composed without the values that are swept, by the groups chosen in it.
+        self.base = base
+        given = OverridesParser.create(loader).parse_overrides(line.overrides)
+        fixed = [(str(each.input_line), each) for each in given if not each.is_sweep_override()]
+        self._composed = {self._groups(fixed): _Composed(base)}
 
     def configuration(self, choices: Sequence[_Choice]) -> dict[str, Any]:
         """Return the application's configuration under some overrides, by dotted key."""
+        groups = self._groups(choices)
+        if groups not in self._composed:
+            self._composed[groups] = _Composed(
+                compose(self._name, [*groups, *self._more], return_hydra_config=True)
+            )
         values = [override for text, override in choices if self._sets_value(text, override)]
-        others = tuple(text for text, override in choices if not self._sets_value(text, override))
-        if others not in self._composed:
-            config = compose(self._name, [*others, *self._more], return_hydra_config=True)
-            if self.first is None:
-                texts = [*(text for text, _ in choices), *self._more]
-                self.first = compose(self._name, texts, return_hydra_config=True)
-            with open_dict(config):
-                config.pop("hydra")
-            self._composed[others] = _Composed(config)
-        return self._composed[others].with_values(values)
+        return self._composed[groups].with_values(values)
+
+    def _groups(self, choices: Sequence[_Choice]) -> tuple[str, ...]:
+        """Return the overrides that do more than change a value."""
+        return tuple(text for text, override in choices if not self._sets_value(text, override))
 
     def _sets_value(self, text: str, override: Override) -> bool:
         """Whether an override changes a value, rather than the choice of a group."""
@@ -206,8 +205,10 @@ class _Composed:
     """A composed configuration whose values can be changed."""
 
     def __init__(self, config: DictConfig) -> None:
-        self._config = config
-        container = OmegaConf.to_container(config)
+        self._config = config.copy()
+        with open_dict(self._config):
+            self._config.pop("hydra")
+        container = OmegaConf.to_container(self._config)
         assert isinstance(container, dict)
         raw = leaves({str(key): value for key, value in container.items()})
         # Where no value follows from another one, changing it is all there is to do.

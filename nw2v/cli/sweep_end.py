@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,26 +13,19 @@ import nw2v
 from nw2v.cli.pictures import pictures
 from nw2v.cli.summary import short_path
 from nw2v.errors import FailedJobsError
-from nw2v.sweeps.files import (
-    FAILED,
-    FINISHED,
-    KILLED,
-    RUNNING,
-    JobRecord,
-    SweepRecord,
-    job_folders,
-    read_metrics,
-    read_records,
-)
+from nw2v.sweeps.files import FAILED, KILLED, RUNNING, read_records
+from nw2v.sweeps.wording import numbers
 from nw2v.tracking.run_values import BEST_RUN_TAG
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nw2v.tracking.parent_run import ParentRun
 
 _log = logging.getLogger(__name__)
 
 
-def end_sweep(folder: Path, record: SweepRecord, parent: ParentRun | None, vectors: str) -> None:
+def end_sweep(folder: Path, parent: ParentRun | None, vectors: str) -> None:
     """Print the table, write the report, and give both to the parent run.
 
     What goes wrong here must not hide how the jobs went, nor lose them: it is a warning.
@@ -42,13 +34,12 @@ def end_sweep(folder: Path, record: SweepRecord, parent: ParentRun | None, vecto
     ----------
     folder : Path
         The sweep's.
-    record : SweepRecord
     parent : ParentRun or None
     vectors : {"all", "best", "none"}
         With "best" the vectors of the best job are logged now.
     """
     try:
-        _report(folder, record, parent, vectors)
+        _report(folder, parent, vectors)
     except Exception as error:
         _log.warning(
             "the sweep's report could not be made (%s: %s); make it with: nw2v sweep report %s",
@@ -58,47 +49,40 @@ def end_sweep(folder: Path, record: SweepRecord, parent: ParentRun | None, vecto
         )
 
 
-def _report(folder: Path, record: SweepRecord, parent: ParentRun | None, vectors: str) -> None:
-    if not job_folders(folder):
-        return
+def _report(folder: Path, parent: ParentRun | None, vectors: str) -> None:
     from nw2v.sweeps import conclusions, load, ranked, write_report
     from nw2v.sweeps.terminal import table_text
 
     frame = load(folder)
+    if not len(frame):
+        return
     written = write_report(frame, folder)
     lines = ["", table_text(ranked(frame)), "", *conclusions(frame), ""]
     lines.append(f"report      {short_path(folder / 'report.html')}")
     if parent is not None:
-        parent.log(written, _give_best(folder, record, parent, vectors))
+        parent.log(written, _give_best(frame, parent, vectors))
         lines.append(f"MLflow      experiment {parent.experiment}, run {parent.run_name}")
     with suppress(OSError):  # All is written; what cannot be printed is told at the end.
         print("\n".join(lines), flush=True)
 
 
-def _give_best(
-    folder: Path, record: SweepRecord, parent: ParentRun, vectors: str
-) -> dict[str, float]:
+def _give_best(frame: pd.DataFrame, parent: ParentRun, vectors: str) -> dict[str, float]:
     """Tell the parent run which job is best; return that job's metric."""
-    metric, direction = record.metric[0], record.direction[0]
-    sign = 1.0 if direction == "minimize" else -1.0
-    jobs = {
-        place: job.run_id
-        for place, job in read_records(folder).items()
-        if job.status == FINISHED and job.run_id is not None
-    }
-    scores = {place: read_metrics(place).get(metric, math.nan) for place in jobs}
-    known = [place for place in jobs if math.isfinite(scores[place])]
-    if not known:
+    from nw2v.sweeps.design import finished, goal
+    from nw2v.sweeps.ranking import ranked
+
+    metric, _ = goal(frame)
+    tracked = finished(frame, metric).dropna(subset=["run_id"])
+    if not len(tracked):
         return {}
-    best = min(known, key=lambda place: sign * scores[place])
-    run_id = jobs[best]
-    assert run_id is not None
+    number = ranked(tracked)["job"].iloc[0]
+    best = tracked.set_index("job").loc[number]
+    run_id, folder = str(best["run_id"]), Path(best["folder"])
     parent.set_tags({BEST_RUN_TAG: run_id})
     if vectors == "best":
-        parent.log_vectors_of(run_id, best)
-    which = JobRecord.read(best).settings["evaluation.vectors"]
-    parent.log_figures_of(run_id, pictures(nw2v.load(best), which))
-    return {metric: scores[best]}
+        parent.log_vectors_of(run_id, folder)
+    parent.log_figures_of(run_id, pictures(nw2v.load(folder), best["evaluation.vectors"]))
+    return {metric: float(best[metric])}
 
 
 def raise_failures(folder: Path, jobs: Mapping[str, int] | None, resume: str) -> None:
@@ -135,18 +119,13 @@ def raise_failures(folder: Path, jobs: Mapping[str, int] | None, resume: str) ->
     parts = []
     if failed:
         reasons = {record.failure or "" for record in records if record.status == FAILED}
-        parts.append(f"{_jobs(failed)} failed ({'; '.join(sorted(reasons)[:3])})")
+        parts.append(f"{numbers(failed)} failed ({'; '.join(sorted(reasons)[:3])})")
     if missing:
         parts.append(
-            f"{_jobs(missing)} did not come to {'its' if len(missing) == 1 else 'their'} end"
+            f"{numbers(missing)} did not come to {'its' if len(missing) == 1 else 'their'} end"
         )
     those = "that" if len(failed) + len(missing) == 1 else "those"
     raise FailedJobsError(
         f"{', '.join(parts)}; logs are in the jobs' folders in {short_path(folder)}. "
         f"To run just {those} again: {resume}"
     )
-
-
-def _jobs(numbers: Sequence[int]) -> str:
-    shown = ", ".join(map(str, numbers[:10])) + (", ..." if len(numbers) > 10 else "")
-    return f"job {shown}" if len(numbers) == 1 else f"{len(numbers)} jobs ({shown})"

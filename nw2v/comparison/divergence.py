@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from nw2v.comparison.systems import System
-from nw2v.comparison.wording import plural
+from nw2v.reports.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ def divergence_sentences(
         numbers = ", ".join(str(seed) for seed in rows["seed"])
         sentences.append(
             f"{name} diverged at learning rate {rows['learning_rate'].iloc[0]:g} with "
-            f"{len(rows)} of {plural(seeds, 'seed')} ({numbers}) and is left out: "
+            f"{len(rows)} of {counted(seeds, 'seed')} ({numbers}) and is left out: "
             f"lower compare.learning_rate.{trainers[name]}."
         )
     return sentences

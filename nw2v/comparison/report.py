@@ -10,8 +10,9 @@ from nw2v.comparison.compare import Comparison
 from nw2v.comparison.conclusions import conclusions
 from nw2v.comparison.matrix import html_matrix, markdown_matrix, score_matrix
 from nw2v.comparison.significance import SIGNIFICANCE
-from nw2v.comparison.wording import interval, named, number, of_vectors, plural, records
+from nw2v.comparison.wording import interval, named, number, of_vectors, records
 from nw2v.reports import html_page, markdown_page
+from nw2v.reports.words import counted
 
 Row = Sequence[str]
 _LEVEL = f"{100 * SIGNIFICANCE:g} %"
@@ -63,9 +64,9 @@ def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
     yield (
         "text",
         f"{facts['words']:,} words of training text, {facts['vocabulary']:,} word types, "
-        f"{facts['heldout_pairs']:,} held-out pairs; {plural(seeds, 'seed')}. All systems have the "
-        "same text, vocabulary, held-out part and, for each seed, the same initial vectors; each "
-        "has its own learning rate and number of passes (below, under Settings).",
+        f"{facts['heldout_pairs']:,} held-out pairs; {counted(seeds, 'seed')}. All systems have "
+        "the same text, vocabulary, held-out part and, for each seed, the same initial vectors; "
+        "each has its own learning rate and number of passes (below, under Settings).",
     )
     yield "heading", "What was found"
     matrix = score_matrix(comparison)
@@ -153,8 +154,8 @@ def _family(comparison: Comparison) -> str:
     if not tests:
         return ""
     return (
-        f" Holm's correction takes all {plural(tests, 'test')} of this report as one family (each "
-        f"two of {plural(systems, 'system')}, on each metric): the probability of even one false "
+        f" Holm's correction takes all {counted(tests, 'test')} of this report as one family (each "
+        f"two of {counted(systems, 'system')}, on each metric): the probability of even one false "
         f"claim among them, as far as the choice of the material goes, is {_LEVEL} at most. "
         "Intervals are not corrected."
     )

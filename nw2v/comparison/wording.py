@@ -41,8 +41,3 @@ def interval(metric: str, low: float, high: float, *, signed: bool = False) -> s
         return ""
     ends = (number(metric, end, signed=signed) for end in (low, high))
     return " to ".join(ends)
-
-
-def plural(count: int, thing: str) -> str:
-    """Write a number with what is counted."""
-    return f"{count:,} {thing}" + ("" if count == 1 else "s")

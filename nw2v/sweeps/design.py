@@ -12,7 +12,7 @@ import numpy as np
 from nw2v.errors import InputError
 from nw2v.sweeps.files import without_effect
 from nw2v.sweeps.objectives import DIRECTIONS, usual_direction
-from nw2v.sweeps.records import DEFAULT_METRIC
+from nw2v.sweeps.records import DEFAULT_METRIC, JOB_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,6 @@ BINS = 4
 _MANY_LEVELS = 8
 # Where a run is kept and how its sweep goes on does not change what it learns.
 _BESIDES = ("tracking.", "sweep.", "hydra.")
-_NOT_SETTINGS = ("job", "status", "run_id", "folder", "failure", "fingerprint")
 _FACTS = ("vocabulary_size", "corpus_tokens", "heldout_tokens")
 
 
@@ -101,7 +100,7 @@ def varying_settings(frame: pd.DataFrame) -> list[str]:
     keys = [
         key
         for key in frame.columns
-        if "/" not in key and key not in (*_NOT_SETTINGS, *_FACTS) and not key.startswith(_BESIDES)
+        if "/" not in key and key not in (*JOB_COLUMNS, *_FACTS) and not key.startswith(_BESIDES)
     ]
     return [key for key in keys if len(set(map(text_of, effective(frame, key)))) > 1]
 

@@ -9,20 +9,19 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, fields
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from nw2v.errors import InputError
-from nw2v.files import try_to_lock, write_atomically
+from nw2v.files import exclusive, write_atomically
+from nw2v.json_file import JsonFile
 from nw2v.sweeps.records import STATUSES
 from nw2v.tracking.run_values import JOB_FILE, SWEEP_FILE
 
-METRICS_FILE = "metrics.json"
 VERSION = 1
-_LOCK_FILE = ".sweep.lock"
-LARGEST_FILE = 4_000_000  # bytes; a record is some thousands
+_MOST_JOBS = 2**31
 
 FINISHED, PRUNED, RUNNING, KILLED, FAILED = STATUSES
 
@@ -86,7 +85,20 @@ class SweepRecord:
         InputError
             If there is none, or it is damaged.
         """
-        return _read(cls, folder / SWEEP_FILE)
+        data = JsonFile(folder / SWEEP_FILE, VERSION)
+        return cls(
+            command=data.needed_text("command"),
+            overrides=data.texts("overrides"),
+            flags=data.texts("flags"),
+            metric=data.texts("metric"),
+            direction=data.texts("direction"),
+            swept=data.texts("swept"),
+            parent_run=data.text("parent_run"),
+            uri=data.text("uri"),
+            experiment_id=data.text("experiment_id"),
+            directory=data.text("directory"),
+            started=data.number("started"),
+        )
 
 
 @dataclass
@@ -144,10 +156,23 @@ class JobRecord:
         InputError
             If there is none, or it is damaged.
         """
-        record = _read(cls, folder / JOB_FILE)
-        if record.status not in STATUSES:
-            raise InputError(f"{folder / JOB_FILE}: status is {record.status!r}")
-        return record
+        data = JsonFile(folder / JOB_FILE, VERSION)
+        status = data.needed_text("status")
+        if status not in STATUSES:
+            raise data.error(f"status is {status!r}, not one of {', '.join(STATUSES)}")
+        data.needed("settings")
+        return cls(
+            job=data.whole("job", _MOST_JOBS),
+            status=status,
+            identity=data.needed_text("identity"),
+            settings=data.mapping("settings", _plain, keep_null=True),
+            process=data.mapping("process", str),
+            started=data.number("started"),
+            seconds=data.mapping("seconds", float),
+            corpus_fingerprint=data.text("corpus_fingerprint"),
+            run_id=data.text("run_id"),
+            failure=data.text("failure"),
+        )
 
 
 def job_folders(folder: Path) -> list[Path]:
@@ -178,39 +203,40 @@ def set_damaged_aside(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path, what: str = "sweep") -> Iterator[None]:
     """Make a sweep's folder if need be, and keep other starts of the sweep out of it.
+
+    Parameters
+    ----------
+    folder : Path
+    what : str
+        What there can be one of at a time: a sweep, and within it a search.
 
     Raises
     ------
     InputError
         The folder cannot be written, or another process runs the sweep in it.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / _LOCK_FILE).open("a")
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
-    with file:
-        if not try_to_lock(file.fileno()):
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.callback(_remove_empty, made)
+            stack.enter_context(exclusive(folder / f".{what}.lock", patience=0))
+        except TimeoutError:
             raise InputError(
-                f"another process runs a sweep in {folder}: wait for it, or give another folder"
-            )
+                f"another process runs a {what} in {folder}: wait for it, or give another folder"
+            ) from None
+        except OSError as error:
+            raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
         yield
 
 
-def read_metrics(folder: Path) -> dict[str, float]:
-    """Return the last value of every metric of a job; empty if it has none to show."""
-    file = folder / METRICS_FILE
-    try:
-        if file.stat().st_size > LARGEST_FILE:
-            return {}
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(content, dict):
-        return {}
-    return {key: float(value) for key, value in content.items() if isinstance(value, int | float)}
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders, the innermost first, as far as nothing is in them."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def without_effect(settings: Mapping[str, Any]) -> list[str]:
@@ -237,7 +263,7 @@ def identity(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def swept_keys(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
+def keys_that_differ(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the keys in which jobs differ where they have an effect, in the order they stand."""
     idle = [without_effect(job) for job in jobs]
     found = []
@@ -254,23 +280,10 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
         file.write("\n")
 
 
-_Record = TypeVar("_Record", SweepRecord, JobRecord)
-
-
-def _read(kind: type[_Record], path: Path) -> _Record:
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise InputError(f"{path}: larger than any record of a sweep")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file: {path.parent} is no sweep's folder") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from None
-    known = {each.name for each in fields(kind)}
-    if not isinstance(content, dict) or content.get("version") != VERSION:
-        raise InputError(f"{path}: not a record of a sweep that this version writes")
-    try:
-        return kind(**{name: value for name, value in content.items() if name in known})
-    except TypeError as error:
-        missing = str(error).partition("argument")[2].lstrip("s: ")
-        raise InputError(f"{path}: lacks {missing}") from None
+def _plain(value: Any) -> Any:
+    """Return a setting as it is: a text, a number, true or false, null, or a list of these."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise ValueError

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nw2v.sweeps.folder import read_folder, read_history
-from nw2v.sweeps.records import Job, Sweep
+from nw2v.sweeps.folder import history_of, read_folder
+from nw2v.sweeps.records import JOB_COLUMNS, Job, Sweep
 from nw2v.sweeps.stored import read_stored, stored_history
 from nw2v.tracking.runs import is_run_id
 
 if TYPE_CHECKING:
     import pandas as pd
 
-JOB_COLUMNS = ("job", "status", "run_id", "folder", "failure", "fingerprint")
 SECONDS = ("corpus", "training", "evaluation", "total")
 CURVES = (
     *("train/loss", "train/seconds", "valid/loss"),
@@ -102,7 +101,7 @@ def histories_of(
     parts = []
     for job in jobs:
         if uri is None:
-            one = read_history(Path(job.folder)) if job.folder else None
+            one = history_of(Path(job.folder)) if job.folder else None
         else:
             wanted = CURVES if metrics is None else metrics
             there = [name for name in wanted if name in job.metrics]

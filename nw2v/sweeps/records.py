@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nw2v.sweeps.objectives import DIRECTIONS
-
 STATUSES = ("FINISHED", "PRUNED", "RUNNING", "KILLED", "FAILED")
 """What a job can be, in the order in which tables show them."""
+JOB_COLUMNS = ("job", "status", "run_id", "folder", "failure", "fingerprint")
+"""What a table of jobs says of a job beside its settings, metrics and seconds."""
 DEFAULT_METRIC, DEFAULT_DIRECTION = "analogy/accuracy", "maximize"
 
 
@@ -75,19 +75,3 @@ class Sweep:
     uri: str | None = None
     folder: str | None = None
     started: float = math.nan
-
-
-def goals(metric: Any, direction: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Read sweep.metric and sweep.direction, each one text or a list of them.
-
-    Raises
-    ------
-    ValueError
-        If they are neither, or not as many directions as metrics.
-    """
-    metrics = tuple(metric) if isinstance(metric, list) else (metric,)
-    directions = tuple(direction) if isinstance(direction, list) else (direction,)
-    texts = bool(metrics) and all(isinstance(name, str) and name for name in metrics)
-    if not texts or len(directions) != len(metrics) or not set(directions) <= set(DIRECTIONS):
-        raise ValueError
-    return metrics, directions

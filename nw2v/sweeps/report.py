@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any
 from nw2v.errors import InputError
 from nw2v.files import write_atomically
 from nw2v.reports import Block, html_page, markdown_page
+from nw2v.reports.words import counted
 from nw2v.sweeps import pictures
 from nw2v.sweeps.design import SEED, effective, shadows, swept_keys, text_of
 from nw2v.sweeps.findings import Findings, find
 from nw2v.sweeps.frames import histories_of, load
 from nw2v.sweeps.objectives import CROSS_ENTROPY
 from nw2v.sweeps.ranking import TRAINING_SECONDS
-from nw2v.sweeps.records import Job
+from nw2v.sweeps.records import JOB_COLUMNS, Job
 from nw2v.sweeps.sentences import failures, job_counts, sentences
-from nw2v.sweeps.wording import counted, interval, number, titled
+from nw2v.sweeps.wording import interval, number, titled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -312,9 +313,9 @@ def _departure_rows(found: Findings) -> list[list[str]]:
 
 def _shared(frame: pd.DataFrame) -> str:
     parts = []
+    others = {*JOB_COLUMNS, *swept_keys(frame)}
     for key in frame.columns:
-        is_setting = "/" not in key and key not in ("job", "status", "run_id", "folder", "failure")
-        if is_setting and key not in swept_keys(frame):
+        if "/" not in key and key not in others:
             values = {text_of(_value(value)) for value in frame[key]}
             if len(values) == 1 and values != {"null"}:
                 parts.append(f"{key} {without_passwords(values.pop())}")

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nw2v.reports.words import counted
 from nw2v.sweeps.design import finished, shadows
 from nw2v.sweeps.findings import Findings, find
 from nw2v.sweeps.over_seeds import SIGNIFICANCE, seed_deviation
 from nw2v.sweeps.ranking import TRAINING_SECONDS, nondominated, pareto_jobs
 from nw2v.sweeps.records import STATUSES
-from nw2v.sweeps.wording import amount, counted, interval, number, numbers
+from nw2v.sweeps.wording import amount, interval, number, numbers
 
 if TYPE_CHECKING:
     import pandas as pd

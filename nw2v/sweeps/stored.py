@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nw2v.errors import InputError
 from nw2v.sweeps.files import FINISHED, KILLED, PRUNED, RUNNING
-from nw2v.sweeps.objectives import DIRECTIONS
-from nw2v.sweeps.records import DEFAULT_DIRECTION, DEFAULT_METRIC, Job, Sweep, goals
+from nw2v.sweeps.objectives import read_objectives
+from nw2v.sweeps.records import DEFAULT_DIRECTION, DEFAULT_METRIC, Job, Sweep
 from nw2v.sweeps.stored_values import stored_value
 from nw2v.tracking.processes import HOST_TAG, has_vanished
 from nw2v.tracking.run_values import (
@@ -25,12 +24,13 @@ from nw2v.tracking.run_values import (
     SWEPT_TAG,
     VANISHED,
 )
-from nw2v.tracking.store import first_line, open_client, readable, resolve_uri, sqlite_file
+from nw2v.tracking.runs import get_run, readable_errors, search_runs
+from nw2v.tracking.store import open_client, resolve_uri
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_JOBS_A_PAGE = 1000
+_NAME_THE_STORE = "with --uri or MLFLOW_TRACKING_URI"
 
 
 def read_stored(run_id: str, uri: str | None = None) -> Sweep:
@@ -49,24 +49,24 @@ def read_stored(run_id: str, uri: str | None = None) -> Sweep:
         If there is no such run, or it is not a sweep's.
     """
     uri = resolve_uri(uri, origin="--uri")
-    client = _client(run_id, uri)
-    with _readable_errors(run_id, uri):
-        parent = client.get_run(run_id)
+    client, parent = get_run(run_id, uri, _NAME_THE_STORE)
+    with readable_errors(run_id, uri, _NAME_THE_STORE):
         tags = parent.data.tags
         if tags.get(KIND_TAG) != "sweep":
             raise InputError(_why_not(client, parent))
-        children = list(_children(client, parent))
+        found = search_runs(
+            client, [parent.info.experiment_id], f"tags.`{PARENT_TAG}` = '{run_id}'"
+        )
+        children = [run for run in found if run.data.tags.get(JOB_TAG, "").isdecimal()]
     settings = {key: stored_value(key, text) for key, text in parent.data.params.items()}
     try:
-        metrics, directions = goals(
+        objectives = read_objectives(
             settings.get("sweep.metric", DEFAULT_METRIC),
             settings.get("sweep.direction", DEFAULT_DIRECTION),
         )
-    except ValueError:
+    except InputError as error:
         raise InputError(
-            f"MLflow run {run_id} has no usable sweep.metric and sweep.direction: "
-            f"{settings.get('sweep.metric')}, {settings.get('sweep.direction')} (expected "
-            f"{' or '.join(DIRECTIONS)})"
+            f"MLflow run {run_id} has no usable sweep.metric and sweep.direction ({error})"
         ) from None
     newest: dict[int, Any] = {}
     for child in sorted(children, key=lambda run: run.info.start_time or 0):
@@ -74,8 +74,8 @@ def read_stored(run_id: str, uri: str | None = None) -> Sweep:
         newest[int(child.data.tags[JOB_TAG])] = child
     return Sweep(
         name=parent.info.run_name or run_id,
-        metrics=metrics,
-        directions=directions,
+        metrics=tuple(objective.metric for objective in objectives),
+        directions=tuple(objective.direction for objective in objectives),
         swept=_swept(tags.get(SWEPT_TAG)),
         jobs=tuple(_job(number, newest[number]) for number in sorted(newest)),
         command=tags.get(COMMAND_TAG),
@@ -90,8 +90,8 @@ def stored_history(run_id: str, uri: str, metrics: Sequence[str]) -> pd.DataFram
     """Read the curves of some metrics of a run: a column step and one a metric."""
     import pandas as pd
 
-    client = _client(run_id, uri)
-    with _readable_errors(run_id, uri):
+    client = open_client(uri)
+    with readable_errors(run_id, uri, _NAME_THE_STORE):
         columns = {
             name: {point.step: point.value for point in client.get_metric_history(run_id, name)}
             for name in metrics
@@ -99,33 +99,6 @@ def stored_history(run_id: str, uri: str, metrics: Sequence[str]) -> pd.DataFram
     frame = pd.DataFrame({name: pd.Series(curve, dtype=float) for name, curve in columns.items()})
     frame.index = frame.index.astype("int64").rename("step")
     return frame.sort_index().dropna(axis=1, how="all").reset_index()
-
-
-def _client(run_id: str, uri: str) -> Any:
-    file = sqlite_file(uri)
-    if file is not None and not file.is_file():
-        raise InputError(
-            f"no sweep {run_id}: there is no store {file}; go to the folder in which the sweep "
-            "was started, or name the store with --uri or MLFLOW_TRACKING_URI"
-        )
-    return open_client(uri)
-
-
-@contextmanager
-def _readable_errors(run_id: str, uri: str) -> Iterator[None]:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise InputError(
-                f"no MLflow run {run_id!r} in {readable(uri)}: give the id of a sweep's parent "
-                "run, or name its store with --uri or MLFLOW_TRACKING_URI"
-            ) from None
-        raise InputError(
-            f"cannot read MLflow run {run_id} from {readable(uri)} ({first_line(error)})"
-        ) from error
 
 
 def _why_not(client: Any, run: Any) -> str:
@@ -136,21 +109,6 @@ def _why_not(client: Any, run: Any) -> str:
     kind = tags.get(KIND_TAG)
     what = f"a {kind}" if kind else "a single run"
     return f"MLflow run {run_id} is {what}, not the parent run of a sweep (nw2v train -m)"
-
-
-def _children(client: Any, parent: Any) -> Iterator[Any]:
-    token = None
-    while True:
-        page = client.search_runs(
-            [parent.info.experiment_id],
-            f"tags.`{PARENT_TAG}` = '{parent.info.run_id}'",
-            max_results=_JOBS_A_PAGE,
-            page_token=token,
-        )
-        yield from (run for run in page if run.data.tags.get(JOB_TAG, "").isdecimal())
-        token = page.token
-        if not token:
-            return
 
 
 def _swept(text: str | None) -> tuple[str, ...]:

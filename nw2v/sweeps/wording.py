@@ -57,11 +57,6 @@ def interval(metric: str, low: float, high: float) -> str:
     return f"{number(metric, low)} to {number(metric, high)}"
 
 
-def counted(count: int, one: str, several: str = "") -> str:
-    """Write how many of something there are."""
-    return f"{count:,} {one if count == 1 else several or one + 's'}"
-
-
 def numbers(jobs: Sequence[int] | np.ndarray, most: int = 10) -> str:
     """List the numbers of jobs, not more than so many."""
     shown = ", ".join(map(str, jobs[:most]))

@@ -43,6 +43,7 @@ from nw2v.tracking.run_values import (
     log_parameters,
     nested,
 )
+from nw2v.tracking.server_pages import run_url
 from nw2v.tracking.sqlite_client import SqliteClient
 from nw2v.tracking.store import (
     MLFLOWS_OWN,
@@ -53,7 +54,6 @@ from nw2v.tracking.store import (
     first_line,
     is_server,
     open_store,
-    page,
     quiet_mlflow,
     readable,
     resolve_experiment,
@@ -63,6 +63,7 @@ from nw2v.tracking.store import (
 )
 from nw2v.tracking.vanished_runs import end_vanished_runs
 from nw2v.training.callbacks import Callback, Pruned, Report, TrainingStart
+from nw2v.vectors.model_file import MODEL_FILE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -521,7 +522,7 @@ class MlflowCallback(Callback):
         """Address of the run's page on a remote server, None for a local store."""
         if self.run_id is None or self.store is None or not is_server(self.store.uri):
             return None
-        return page(self.store.uri, f"experiments/{self.store.experiment_id}/runs/{self.run_id}")
+        return run_url(self.store.uri, self.store.experiment_id, self.run_id)
 
     # Inside
 
@@ -641,7 +642,7 @@ class MlflowCallback(Callback):
         if not self._is_open or error is None:
             return
         folder = self.output_folder
-        if folder is not None and not self._has_outputs and (folder / "model.safetensors").exists():
+        if folder is not None and not self._has_outputs and (folder / MODEL_FILE).exists():
             self.log_outputs(folder)
         if isinstance(error, Pruned):
             what = "how far it was trained"

@@ -30,6 +30,7 @@ from nw2v.tracking.run_values import (
     legal_key,
     log_parameters,
 )
+from nw2v.tracking.runs import search_runs
 from nw2v.tracking.store import (
     Store,
     check_store,
@@ -168,19 +169,11 @@ class ParentRun:
     def children(self, tag: str) -> dict[str, list[Any]]:
         """Return the runs that belong to this one, by the value of one of their tags."""
         found: dict[str, list[Any]] = {}
-        token = None
+        condition = f"tags.`{PARENT_TAG}` = '{self.run_id}'"
         with self._readable_errors():
-            while True:
-                page = self.store.client.search_runs(
-                    [self.store.experiment_id],
-                    f"tags.`{PARENT_TAG}` = '{self.run_id}'",
-                    page_token=token,
-                )
-                for run in page:
-                    found.setdefault(run.data.tags.get(tag, ""), []).append(run)
-                token = page.token
-                if not token:
-                    return found
+            for run in search_runs(self.store.client, [self.store.experiment_id], condition):
+                found.setdefault(run.data.tags.get(tag, ""), []).append(run)
+        return found
 
     def remove(self, run_ids: Iterable[str]) -> None:
         """Delete runs whose work is done anew; MLflow can restore them."""

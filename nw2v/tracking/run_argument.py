@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from nw2v.errors import InputError
+from nw2v.json_file import JsonFile
 from nw2v.tracking.run_values import (
     BEST_RUN_TAG,
     JOB_FILE,
@@ -22,8 +23,9 @@ from nw2v.tracking.run_values import (
     SWEEP_FILE,
     legal_key,
 )
-from nw2v.tracking.runs import VECTORS_FILE, check_is_there, get_run, is_run_id, still_holds
+from nw2v.tracking.runs import check_is_there, get_run, is_run_id, search_runs, still_holds
 from nw2v.tracking.store import first_line, open_client, readable, resolve_uri, sqlite_file
+from nw2v.vectors.model_file import MODEL_FILE
 from nw2v.vectors.path_kinds import is_folder
 
 
@@ -97,9 +99,9 @@ def _recorded_store(folder: Path) -> str | None:
     user's login to a server of his choice.
     """
     for place in (folder, folder.absolute().parent):
-        recorded = _read(place / SWEEP_FILE).get("uri")
-        if isinstance(recorded, str):
-            file = sqlite_file(recorded)
+        if (place / SWEEP_FILE).is_file():
+            recorded = JsonFile(place / SWEEP_FILE).text("uri")
+            file = None if recorded is None else sqlite_file(recorded)
             return recorded if file is not None and file.is_file() else None
     return None
 
@@ -108,29 +110,14 @@ def _recorded_run(folder: Path) -> str | None:
     for name, key in ((SWEEP_FILE, "parent_run"), (JOB_FILE, "run_id")):
         if not (folder / name).is_file():
             continue
-        run_id = _read(folder / name).get(key)
-        if not isinstance(run_id, str) or not is_run_id(run_id):
+        run_id = JsonFile(folder / name).text(key)
+        if run_id is None or not is_run_id(run_id):
             raise InputError(
                 f"{folder / name}: {key} is {json.dumps(run_id)[:80]}, no MLflow run id: only "
                 "what was tracked (tracking=mlflow) can be registered"
             )
         return run_id
     return None
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """Return what a folder's JSON file says, nothing if there is none."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise InputError(f"{file} is no JSON ({error}): it is cut short or damaged") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{file}: expected a JSON object, found a {type(content).__name__}")
-    return content
 
 
 def _run_that_wrote(folder: Path, uri: str) -> str:
@@ -141,7 +128,7 @@ def _run_that_wrote(folder: Path, uri: str) -> str:
     condition = f"tags.`{OUTPUT_FOLDER_TAG}` = {quote}{folder}{quote}"
     for run in _search(client, condition, uri, ["attributes.start_time DESC"]):
         # A parent's folder holds no model, and one that has been deleted may be in the store.
-        if not (folder / VECTORS_FILE).is_file() or still_holds(folder, run):
+        if not (folder / MODEL_FILE).is_file() or still_holds(folder, run):
             return str(run.info.run_id)
     raise InputError(
         f"no run in the MLflow store {readable(uri)} wrote what is in {folder}: give the store "
@@ -193,19 +180,13 @@ def _search(
     order: list[str] | None = None,
     experiments: list[str] | None = None,
 ) -> Iterator[Any]:
-    """Yield the runs for which a condition holds, page by page."""
+    """Yield the runs for which a condition holds; None: of all experiments."""
     from mlflow.exceptions import MlflowException
 
-    token = None
     try:
         if experiments is None:
             experiments = [found.experiment_id for found in client.search_experiments()]
-        while True:
-            page = client.search_runs(experiments, condition, order_by=order, page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
+        yield from search_runs(client, experiments, condition, order)
     except MlflowException as error:
         raise InputError(
             f"cannot search the MLflow store {readable(uri)} ({first_line(error)})"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import atexit
-import json
 import math
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from nw2v.errors import InputError
+from nw2v.run_folder import read_metrics
 from nw2v.tracking.run_values import MODEL_FOLDER, OUTPUT_FOLDER_TAG
 from nw2v.tracking.store import (
     artifact_folder,
@@ -26,9 +26,9 @@ from nw2v.tracking.store import (
     resolve_uri,
     sqlite_file,
 )
+from nw2v.vectors.model_file import MODEL_FILE
 
-VECTORS_FILE = "model.safetensors"
-METRICS_FILE = "metrics.json"
+IN_ENVIRONMENT = "in MLFLOW_TRACKING_URI"
 _TELLING_METRICS = ("train/seconds", "train/loss")
 
 
@@ -64,12 +64,12 @@ def find_model_folder(run_id: str, uri: str | None = None) -> Path:
     uri = resolve_uri(uri)
     client, run = get_run(run_id, uri)
     for place in _artifact_places(run, artifact_folder(uri)):
-        if (place / VECTORS_FILE).is_file():
+        if (place / MODEL_FILE).is_file():
             return place
     if not run.info.artifact_uri.startswith("file:"):
-        with _one_line_errors(run_id, uri):
+        with readable_errors(run_id, uri):
             logged = {item.path for item in client.list_artifacts(run_id, MODEL_FOLDER)}
-            if f"{MODEL_FOLDER}/{VECTORS_FILE}" in logged:
+            if f"{MODEL_FOLDER}/{MODEL_FILE}" in logged:
                 return _download(client, run_id)
     written = run.data.tags.get(OUTPUT_FOLDER_TAG)
     if written and still_holds(Path(written), run):
@@ -82,7 +82,7 @@ def find_model_folder(run_id: str, uri: str | None = None) -> Path:
     )
 
 
-def get_run(run_id: str, uri: str) -> tuple[Any, Any]:
+def get_run(run_id: str, uri: str, how: str = IN_ENVIRONMENT) -> tuple[Any, Any]:
     """Return a client of the store and one of its runs.
 
     Parameters
@@ -90,6 +90,8 @@ def get_run(run_id: str, uri: str) -> tuple[Any, Any]:
     run_id : str
     uri : str
         The store's address as `nw2v.tracking.store.resolve_uri` gives it. No store is made.
+    how : str
+        In what another store is named.
 
     Returns
     -------
@@ -101,24 +103,38 @@ def get_run(run_id: str, uri: str) -> tuple[Any, Any]:
     InputError
         If there is no such store or no such run, or the store cannot be read.
     """
-    check_is_there(uri, f"no MLflow run {run_id}")
+    check_is_there(uri, f"no MLflow run {run_id}", how)
     client = open_client(uri)
-    with _one_line_errors(run_id, uri):
+    with readable_errors(run_id, uri, how):
         return client, client.get_run(run_id)
 
 
-def check_is_there(uri: str, consequence: str) -> None:
+def check_is_there(uri: str, consequence: str, how: str = IN_ENVIRONMENT) -> None:
     """Raise InputError if the store is an SQLite file that does not exist."""
     file = sqlite_file(uri)
     if file is not None and not file.is_file():
         raise InputError(
             f"{consequence}: there is no store {file}; go to the folder in which you "
-            "trained, or name the store in MLFLOW_TRACKING_URI"
+            f"trained, or name the store {how}"
         )
 
 
+def search_runs(
+    client: Any, experiments: Sequence[str], condition: str, order: Sequence[str] | None = None
+) -> Iterator[Any]:
+    """Yield the runs of some experiments for which a condition holds, page by page."""
+    token = None
+    while True:
+        page = client.search_runs(list(experiments), condition, order_by=order, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
 @contextmanager
-def _one_line_errors(run_id: str, uri: str) -> Iterator[None]:
+def readable_errors(run_id: str, uri: str, how: str = IN_ENVIRONMENT) -> Iterator[None]:
+    """Turn what MLflow raises about a run into one line."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -127,7 +143,7 @@ def _one_line_errors(run_id: str, uri: str) -> Iterator[None]:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise InputError(
                 f"no MLflow run {run_id!r} in {readable(uri)}: give the id of one of its runs, or "
-                "name its store in MLFLOW_TRACKING_URI"
+                f"name its store {how}"
             ) from None
         raise InputError(
             f"cannot read MLflow run {run_id} from {readable(uri)} ({first_line(error)})"
@@ -166,12 +182,12 @@ def still_holds(folder: Path, run: Any) -> bool:
 
     Its metrics tell: no two runs take the same number of seconds.
     """
-    if not (folder / VECTORS_FILE).is_file():
+    if not (folder / MODEL_FILE).is_file():
         return False
     try:
-        metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
-        pairs = [(float(metrics[name]), run.data.metrics[name]) for name in _TELLING_METRICS]
-    except (OSError, ValueError, TypeError, KeyError):
+        metrics = read_metrics(folder)
+        pairs = [(metrics[name], run.data.metrics[name]) for name in _TELLING_METRICS]
+    except (InputError, KeyError):
         return False
     return all(math.isclose(there, here, rel_tol=1e-9) for there, here in pairs)
 

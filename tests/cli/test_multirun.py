@@ -173,6 +173,14 @@ def test_a_damaged_record_is_left_aside(text: Path, capsys: pytest.CaptureFixtur
     assert sorted(record.settings["seed"] for record in records()) == [1, 2]
 
 
+def test_an_empty_text_leaves_nothing_behind(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("empty.txt").touch()
+    words = [*arguments(Path("empty.txt"), "seed=1,2"), "hydra.sweep.dir=made/here"]
+    assert main(words) == 2
+    assert "the corpus is empty" in capsys.readouterr().err
+    assert [path.name for path in Path.cwd().iterdir()] == ["empty.txt"]
+
+
 def test_a_folder_for_all_jobs_is_refused(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments(text, "seed=1,2", "hydra.sweep.subdir=x")) == 2
     assert "all jobs would write into one folder" in capsys.readouterr().err

@@ -21,9 +21,8 @@ import nw2v
 from nw2v.cli import main
 from nw2v.cli.configuration import config_folder
 from nw2v.cli.search.job import pruning_callbacks
-from nw2v.cli.search.sweep import _alone_in
 from nw2v.errors import InputError
-from nw2v.sweeps.files import JobRecord
+from nw2v.sweeps.files import JobRecord, alone_in
 from nw2v.training.callbacks import Pruned, Report, TrainingStart
 from nw2v.training.parameters import Parameters
 
@@ -351,7 +350,10 @@ def test_what_cannot_be_searched_is_said_before_anything_runs(
 
 def test_two_searches_in_one_folder_at_a_time(multirun: Callable[..., None]) -> None:
     Path("sweep").mkdir()
-    with _alone_in(Path("sweep")), pytest.raises(InputError, match="another search runs in"):
+    with (
+        alone_in(Path("sweep"), "search"),
+        pytest.raises(InputError, match="another process runs a search in"),
+    ):
         multirun(bowl, "n=1,2")
     multirun(bowl, "n=1,2", "hydra.sweeper.n_trials=1")
     assert len(load().trials) == 1

@@ -67,8 +67,10 @@ def sweep_of(
     sweep = {
         "version": 1,
         "command": "nw2v train -m model.window=2,5,10",
-        "metric": "analogy/accuracy",
-        "direction": "maximize",
+        "overrides": ["model.window=2,5,10"],
+        "flags": [],
+        "metric": ["analogy/accuracy"],
+        "direction": ["maximize"],
         "swept": swept,
         "parent_run": None,
         "uri": None,

@@ -14,7 +14,7 @@ from nw2v.sweeps.files import (
     SweepRecord,
     identity,
     job_folders,
-    swept_keys,
+    keys_that_differ,
     without_effect,
 )
 
@@ -40,10 +40,10 @@ def test_records_are_read_as_they_were_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "cannot be read"),
-        ("[]", "not a record of a sweep"),
-        ('{"version": 99}', "not a record of a sweep"),
-        ('{"version": 1, "job": 1}', "lacks"),
+        ("{", "is damaged"),
+        ("[]", "it holds no mapping"),
+        ('{"version": 99}', "has version 99, this nw2v reads version 1"),
+        ('{"version": 1, "job": 1}', "it has no status"),
     ],
 )
 def test_a_damaged_record_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -66,7 +66,7 @@ def test_a_record_too_large_to_be_one_is_not_read(tmp_path: Path) -> None:
 
 
 def test_no_sweep_in_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no sweep's folder"):
+    with pytest.raises(InputError, match="no such file"):
         SweepRecord.read(tmp_path)
 
 
@@ -87,9 +87,9 @@ def test_what_has_no_effect_makes_no_other_job() -> None:
 
 
 def test_swept_is_what_differs_where_it_has_an_effect() -> None:
-    assert swept_keys([]) == []
-    assert swept_keys([SAMPLING]) == []
-    assert swept_keys([SOFTMAX, SAMPLING]) == ["loss.name"]
+    assert keys_that_differ([]) == []
+    assert keys_that_differ([SAMPLING]) == []
+    assert keys_that_differ([SOFTMAX, SAMPLING]) == ["loss.name"]
     more = SAMPLING | {"loss.negatives": 15}
-    assert swept_keys([SOFTMAX, SAMPLING, more]) == ["loss.name", "loss.negatives"]
-    assert swept_keys([SAMPLING, SAMPLING | {"seed": 2, "tracking.uri": "x"}]) == ["seed"]
+    assert keys_that_differ([SOFTMAX, SAMPLING, more]) == ["loss.name", "loss.negatives"]
+    assert keys_that_differ([SAMPLING, SAMPLING | {"seed": 2, "tracking.uri": "x"}]) == ["seed"]

@@ -127,7 +127,7 @@ def test_what_can_be_told_apart_where_less_is_better(tmp_path):
     lines = lines_of(
         tmp_path, grid(model__window=[2, 5], seed=[1, 2, 3]),
         lambda s: accuracy(s) + 1e-4 * s["seed"] * s["model.window"],
-        metric="valid/cross_entropy", direction="minimize",
+        metric=["valid/cross_entropy"], direction=["minimize"],
     )  # fmt: skip
     (line,) = (line for line in lines if "is better than the second" in line)
     assert line.startswith("model.window=5 is better than the second, model.window=2, on valid/")
@@ -174,7 +174,7 @@ def test_a_text_that_was_changed_between_jobs(tmp_path):
 
 
 def test_a_metric_that_nobody_measured(tmp_path):
-    lines = lines_of(tmp_path, grid(seed=[1, 2]), metric="similarity/men/spearman")
+    lines = lines_of(tmp_path, grid(seed=[1, 2]), metric=["similarity/men/spearman"])
     assert lines[-1] == (
         "No finished job has similarity/men/spearman (sweep.metric): nothing can be ranked. There "
         "are analogy/accuracy, train/loss, train/seconds, valid/cross_entropy."

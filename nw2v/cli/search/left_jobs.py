@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from nw2v.errors import InputError
-from nw2v.sweeps.files import FINISHED, PRUNED, JobRecord, job_folders, read_metrics
+from nw2v.run_folder import read_metrics
+from nw2v.sweeps.files import FINISHED, PRUNED, JobRecord, job_folders
 from nw2v.sweeps.objectives import Objective
 from nw2v.sweeps.study import Outcome
 

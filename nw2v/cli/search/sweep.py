@@ -23,8 +23,7 @@ from nw2v.cli.search.space import read_space
 from nw2v.cli.settings import leaves
 from nw2v.cli.summary import short_path
 from nw2v.errors import InputError
-from nw2v.files import try_to_lock
-from nw2v.sweeps.files import identity
+from nw2v.sweeps.files import alone_in, identity
 from nw2v.sweeps.search_space import Parameter, check_for_sampler
 from nw2v.sweeps.study import Outcome, Search, open_search
 from nw2v.sweeps.study_storage import drop_half_line, need_optuna
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from optuna import Trial
 
 _log = logging.getLogger(__name__)
-
-_LOCK_FILE = ".search.lock"
 
 
 @dataclass
@@ -73,13 +70,8 @@ def search(sweeper: Sweeper, arguments: Sequence[str]) -> dict[str, Any]:
     config, context = sweeper.config, sweeper.hydra_context
     assert config is not None and context is not None and sweeper.launcher is not None
     options, space, fixed = read_search(config, arguments, context.config_loader)
-    try:
-        options.folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(options.folder, "search"), _quiet_optuna(), ExitStack() as stack:
         OmegaConf.save(config, options.folder / "multirun.yaml")
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"cannot write the sweep's folder {options.folder}: {reason}") from error
-    with _alone_in(options.folder), _quiet_optuna(), ExitStack() as stack:
         _mend_journal(options)
         found = stack.enter_context(
             open_search(
@@ -299,23 +291,6 @@ def _mend_journal(options: SearchOptions) -> None:
     path = Path(options.storage)
     if path.parent == options.folder:  # nobody else writes it now
         drop_half_line(path)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep a second search out of a sweep's folder while the first one runs.
-
-    Raises
-    ------
-    InputError
-        There is one.
-    """
-    with (folder / _LOCK_FILE).open("a") as file:
-        if not try_to_lock(file.fileno()):
-            raise InputError(
-                f"another search runs in {folder}: wait for it, or take another folder"
-            )
-        yield
 
 
 @contextmanager
