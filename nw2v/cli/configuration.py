@@ -294,7 +294,7 @@ def _unknown_key_of_hydra(error: BaseException) -> str | None:
     if not path.startswith("hydra.") or not isinstance(node, DictConfig):
         return None
     above = path.rpartition(".")[0]
-    there = [f"{above}.{key}" for key in node]
+    there = [f"{above}.{key!s}" for key in node]
     return f"no configuration key '{path}'{did_you_mean(path, there)}"
 
 
