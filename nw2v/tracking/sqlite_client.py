@@ -18,7 +18,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -28,6 +28,7 @@ from urllib.request import url2pathname
 # The last migration of each schema (Alembic's revision) whose tables are known to be written right.
 KNOWN_SCHEMAS = frozenset({"dc11669786a5"})  # MLflow 3.17
 
+_LONGEST_NAME = 256  # of an experiment, as the column is declared
 _BUSY_SECONDS = 20.0  # as long as MLflow waits for another writer
 
 
@@ -99,7 +100,7 @@ def is_known(uri: str, file: Path) -> bool:
     """Return whether the store at `uri`, the SQLite file `file`, may be written without MLflow."""
     if "?" in uri or not file.is_file():
         return False
-    if os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").strip().lower() in ("true", "1"):
+    if workspaces_are_on():
         return False
     try:
         with closing(_connect(file)) as database:
@@ -107,6 +108,11 @@ def is_known(uri: str, file: Path) -> bool:
     except sqlite3.Error:
         return False
     return len(found) == 1 and found[0][0] in KNOWN_SCHEMAS
+
+
+def workspaces_are_on() -> bool:
+    """Return whether MLflow's stores have workspaces, of which nothing is known here."""
+    return os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").strip().lower() in ("true", "1")
 
 
 def is_local(location: str) -> bool:
@@ -165,6 +171,31 @@ class SqliteClient:
                 f"SELECT {columns} FROM experiments WHERE {condition}", (value,)
             ).fetchone()
         return None if row is None else Experiment(str(row[0]), *row[1:])
+
+    def create_experiment(
+        self,
+        name: str,
+        artifact_location: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> str:
+        """Make an experiment, and return its id."""
+        is_ordinary = 0 < len(name) <= _LONGEST_NAME and is_local(artifact_location or "")
+        if is_ordinary and self.get_experiment_by_name(name) is None:
+            row = (name, artifact_location, "active", *[_now()] * 2)
+            with suppress(sqlite3.IntegrityError), self._writing() as database:  # has come since
+                identifier = database.execute(
+                    "INSERT INTO experiments (name, artifact_location, lifecycle_stage,"
+                    " creation_time, last_update_time) VALUES (?, ?, ?, ?, ?)",
+                    row,
+                ).lastrowid
+                database.executemany(
+                    "INSERT INTO experiment_tags (experiment_id, key, value) VALUES (?, ?, ?)",
+                    [(identifier, key, value) for key, value in (tags or {}).items()],
+                )
+                return str(identifier)
+        # MLflow says what is wrong, and knows other places.
+        created = self.__getattr__("create_experiment")(name, artifact_location, tags)
+        return str(created)
 
     def experiment_of_run(self, run_id: str) -> str | None:
         """Return the id of the experiment that a run belongs to, None if there is no such run."""

@@ -22,7 +22,8 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from nw2v.errors import InputError
 from nw2v.files import exclusive
 from nw2v.tracking.descriptions import EXPERIMENT_TAGS
-from nw2v.tracking.sqlite_client import SqliteClient, is_known, is_local
+from nw2v.tracking.empty_store import copy_empty_store, keep_empty_store
+from nw2v.tracking.sqlite_client import SqliteClient, is_known, is_local, workspaces_are_on
 
 DEFAULT_FILE = "mlflow.db"
 DEFAULT_EXPERIMENT = "nw2v"
@@ -272,11 +273,13 @@ def open_client(uri: str) -> Any:
     # Two processes that open a new SQLite file at once both run MLflow's migrations, and one
     # of them crashes ("duplicate column name"): the first creates, the others wait.
     with _exclusive(file):
+        _copy_if_new(file)
         is_new = _check_sqlite(file)
         mlflow = import_mlflow()
         with _one_line_errors(uri), _without_migration_log():
             if is_new:
                 _create(uri, file)
+                keep_empty_store(file)
             return mlflow.MlflowClient(tracking_uri=uri)
 
 
@@ -333,11 +336,19 @@ def open_store(
 def _light_client(uri: str) -> SqliteClient | None:
     """Return a client that needs no MLflow, if the store is an SQLite file that it knows."""
     file = sqlite_file(uri)
-    if file is None or not file.is_file():
+    if file is None:
         return None
+    _make_folder(file)
     # Whoever creates the store just now is waited for.
     with _exclusive(file):
+        _copy_if_new(file)
         return SqliteClient(uri, file) if is_known(uri, file) else None
+
+
+def _copy_if_new(file: Path) -> None:
+    """Make a store that is not there yet without MLflow, if there is one to copy."""
+    if not file.exists() and not workspaces_are_on():
+        copy_empty_store(file, file.parent / ARTIFACT_FOLDER)
 
 
 def _absolute(uri: str, origin: str, directory: Path) -> str:

@@ -16,7 +16,7 @@ import pytest
 from nw2v.tracking import sqlite_client
 from nw2v.tracking.run_values import entities
 from nw2v.tracking.sqlite_client import SqliteClient, is_known, is_local
-from nw2v.tracking.store import open_client, open_store, sqlite_file
+from nw2v.tracking.store import error_code, open_client, open_store, sqlite_file
 
 from .conftest import training_start
 
@@ -200,6 +200,42 @@ def test_which_stores_it_knows(pair, tmp_path, monkeypatch):
     (tmp_path / "text.db").write_text("no database at all " * 100)
     assert not is_known(uri, tmp_path / "text.db")
     assert is_local("file:///a/b") and not is_local("s3://bucket/a") and not is_local("file:///a?b")
+
+
+def test_experiments_are_those_of_mlflow(pair, tmp_path, experiment):
+    ours, theirs, _ = pair
+    tags = {"mlflow.note.content": "all of ψ", "my": "tag"}
+    location = (tmp_path / "a folder").as_uri()
+    identifiers = [
+        client.create_experiment("another", artifact_location=location, tags=tags)
+        for client in (ours, theirs)
+    ]
+    assert identifiers[0] == identifiers[1]
+    assert ours._mlflow is None
+    contents = [rows(tmp_path / f"{name}.db") for name in ("ours", "mlflow")]
+    for content in contents:
+        made = next(row for row in content["experiments"] if row[1] == "another")
+        assert made[4] == made[5] > 1.7e12
+        content["experiments"].remove(made)
+        content["experiments"].append((*made[:4], *made[6:]))
+    assert contents[0] == contents[1]
+    # MLflow finds a place, and says what is wrong.
+    with pytest.raises(Exception, match="already exists"):
+        ours.create_experiment("another", artifact_location=location)
+    with pytest.raises(Exception, match="Invalid experiment name"):
+        ours.create_experiment("", artifact_location=location)
+    placed = ours.get_experiment(ours.create_experiment("with a place of MLflow's choice"))
+    assert placed.artifact_location
+
+
+def test_an_experiment_that_another_process_makes_at_once_is_taken(pair, monkeypatch, tmp_path):
+    ours, _, _ = pair
+    location = tmp_path.as_uri()
+    monkeypatch.setattr(ours, "get_experiment_by_name", lambda name: None)
+    SqliteClient(ours._uri, tmp_path / "ours.db").create_experiment("twice", location)
+    with pytest.raises(Exception, match="already exists") as caught:
+        ours.create_experiment("twice", location)
+    assert error_code(caught.value) == "RESOURCE_ALREADY_EXISTS"
 
 
 def test_artifacts_elsewhere_are_left_to_mlflow(store_uri, experiment):
