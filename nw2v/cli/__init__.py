@@ -22,6 +22,7 @@ from typing import Any, TextIO
 from nw2v import __version__
 from nw2v.cli.suggestions import did_you_mean
 from nw2v.errors import FailedJobsError, InputError, NotAvailableError
+from nw2v.interrupts import interrupts_as_such
 
 __all__ = ["main"]
 
@@ -86,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _status(arguments: list[str], show_traceback: bool, output: _WatchedOutput) -> int:
     try:
-        with _termination_interrupts():
+        with _termination_interrupts(), interrupts_as_such():
             return _dispatch(arguments)
     except SystemExit as end:  # argparse and Hydra after printing help
         return end.code if isinstance(end.code, int) else (DONE if end.code is None else FAILED)

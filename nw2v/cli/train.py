@@ -34,6 +34,7 @@ from nw2v.cli.suggestions import did_you_mean
 from nw2v.cli.summary import summary
 from nw2v.cli.sweep_job import SweepJob, timed
 from nw2v.errors import InputError
+from nw2v.interrupts import interrupts_as_such
 from nw2v.sweeps.files import PRUNED
 from nw2v.sweeps.objectives import read_objectives
 from nw2v.tracking.descriptions import DESCRIPTION_TAG, run_description, run_name
@@ -189,7 +190,11 @@ def _train(
 ) -> float | list[float] | None:
     from nw2v.training.progress import CompilationNotice
 
-    with CompilationNotice() as notice, _tracking(settings, folder, job) as tracker:
+    with (
+        CompilationNotice() as notice,
+        _tracking(settings, folder, job) as tracker,
+        interrupts_as_such(),
+    ):
         return _train_tracked(settings, folder, job, notice, tracker)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nw2v.errors import InputError
+from nw2v.interrupts import interrupts_as_such
 from nw2v.training.callbacks import Callback, Report, TrainingStart
 from nw2v.training.trainer import Progress, Trainer
 
@@ -109,26 +110,27 @@ def fit(
     # Those that have been told of the start, and not yet of the end.
     told: list[Callback] = []
     try:
-        # Before the trainer is prepared: another process may be compiling for it.
-        metrics = evaluate() if evaluate else {}
-        trainer.prepare()
-        estimate = trainer.estimated_seconds()
-        known = dict(facts) if estimate is None else {**facts, "estimated_seconds": estimate}
-        start = TrainingStart(trainer.total_steps, settings, known, trainer.parameters)
-        for callback in callbacks:
-            told.append(callback)
-            callback.started(start)
-        for epoch in range(trainer.epochs + 1):
-            if epoch:
-                trainer.run_epoch(epoch - 1, run.advance)
-                metrics = evaluate() if evaluate else {}
-            run.epoch = epoch
-            report = run.report(metrics)
+        with interrupts_as_such():
+            # Before the trainer is prepared: another process may be compiling for it.
+            metrics = evaluate() if evaluate else {}
+            trainer.prepare()
+            estimate = trainer.estimated_seconds()
+            known = dict(facts) if estimate is None else {**facts, "estimated_seconds": estimate}
+            start = TrainingStart(trainer.total_steps, settings, known, trainer.parameters)
             for callback in callbacks:
-                callback.epoch(report)
-        for callback in callbacks:
-            told.remove(callback)
-            callback.finished(report)
+                told.append(callback)
+                callback.started(start)
+            for epoch in range(trainer.epochs + 1):
+                if epoch:
+                    trainer.run_epoch(epoch - 1, run.advance)
+                    metrics = evaluate() if evaluate else {}
+                run.epoch = epoch
+                report = run.report(metrics)
+                for callback in callbacks:
+                    callback.epoch(report)
+            for callback in callbacks:
+                told.remove(callback)
+                callback.finished(report)
     except BaseException as error:
         for callback in told:
             try:

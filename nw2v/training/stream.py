@@ -235,16 +235,13 @@ class _SharedWork:
                     worker.join(POLL_SECONDS / len(workers))
                 yield any(worker.is_alive() for worker in workers)
 
-        started: list[threading.Thread] = []
         try:
             for worker in workers:
                 worker.start()
-                started.append(worker)
             yield wake()
         finally:
             self._stopped.set()
-            for worker in started:
-                worker.join()
+            _join(workers)
         if self._failures:
             raise self._failures[0]
 
@@ -254,15 +251,19 @@ def _helping(helpers: Sequence[Helper]) -> Iterator[None]:
     """Let each helper work in a thread of its own for as long as the block lasts."""
     done = threading.Event()
     threads = [threading.Thread(target=helper, args=(done,)) for helper in helpers]
-    started: list[threading.Thread] = []
     try:
         for thread in threads:
             thread.start()
-            started.append(thread)
         yield
     finally:
         done.set()
-        for thread in started:
+        _join(threads)
+
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    """Wait for the end of threads, some of which may not have begun when an interrupt came."""
+    for thread in threads:
+        if thread.is_alive():
             thread.join()
 
 

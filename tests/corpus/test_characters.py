@@ -26,7 +26,7 @@ def test_classes_of_every_code_point() -> None:
 
 
 @given(texts)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_letters_in_bounds(text: str) -> None:
     data = read_only(text)
     out = np.empty(len(data), dtype=np.uint8)

@@ -61,14 +61,14 @@ def encode(
 @given(texts, st.sampled_from(TOKENIZERS), st.integers(1, 5))
 @example("e\u0301 \u00e9 E\u0301 \u00c9 e", TOKENIZERS[0], 5)
 @example("\u212a k K", TOKENIZERS[0], 5)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_as_the_tokenizer_says(text: str, tokenizer: Tokenizer, length: int) -> None:
     comp, _ = encode([text + "\n"], tokenizer, length)
     assert comp == naive.read_sentences(text, tokenizer, length)
 
 
 @given(st.lists(texts, max_size=6), st.sampled_from(TOKENIZERS), st.integers(1, 5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_blocks_may_end_anywhere_at_white_space(
     parts: list[str], tokenizer: Tokenizer, length: int
 ) -> None:

@@ -45,7 +45,7 @@ def entries(table: WordTable) -> list[str]:
 
 
 @given(st.lists(st.lists(words), max_size=20), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_ids_and_line_ends(lines: list[list[str]], lowercase: bool) -> None:
     text = "\n".join(map(" ".join, lines)) + "\n"
     ids, line_ends, blanks, table = scan(text, new_table(1, 1), lowercase)
@@ -61,7 +61,7 @@ def test_ids_and_line_ends(lines: list[list[str]], lowercase: bool) -> None:
 @example("é" * 31 + "\u3000")  # white space over the border of two groups
 @example("é" * 31 + "x\u2003y")
 @example("x" + "é" * 31 + "\xa0\xa0")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_words_are_what_split_leaves(text: str) -> None:
     controls = dict.fromkeys([*range(9), *range(14, 32), *range(0x7F, 0xA0)], " ")
     ids, _, blanks, table = scan(text + " ", new_table())

@@ -32,7 +32,7 @@ def spelt(text: EncodedText, words: list[str]) -> Sentences:
     st.integers(-3, 3),
     st.integers(1, 20),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_split_against_the_plain_way(
     sentences: Sentences, min_count: int, most: int | None, fraction: float, seed: int, chunk: int
 ) -> None:

@@ -51,7 +51,7 @@ def planted(pairs: int = 12, noise: float = 0.15) -> tuple[WordVectors, AnalogyS
 
 
 @pytest.mark.parametrize("method", ["3cosadd", "3cosmul"])
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32), size=st.integers(4, 400), dim=st.integers(2, 12))
 def test_predictions_equal_the_naive_ones(method, seed, size, dim):
     words = [f"w{i}" for i in range(size)]

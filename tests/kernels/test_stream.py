@@ -30,7 +30,7 @@ def drawn(text, law, key, first=0, last=None):
     ]
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(
     seed=st.integers(0, 100),
     window=st.integers(1, 12),

@@ -28,7 +28,6 @@ def examples(number: int) -> hypothesis.settings:
         max_examples=number if COMPILED else max(5, number // 20),
         derandomize=True,
         database=None,
-        deadline=None,
         suppress_health_check=[hypothesis.HealthCheck.too_slow],
     )
 

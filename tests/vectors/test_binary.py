@@ -24,9 +24,7 @@ def word2vec_c(vectors):
     return data
 
 
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_round_trip(data, tables, tmp_path):
     words, array = data.draw(tables)
@@ -123,9 +121,7 @@ def test_every_truncation_is_refused(vectors, tmp_path, dialect):
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(
-    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_bytes_are_read_or_refused(data, vectors, tmp_path):
     content = bytearray(word2vec_c(vectors))

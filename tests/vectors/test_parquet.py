@@ -19,9 +19,7 @@ from nw2v.vectors.parquet import read_parquet, write_parquet
 from nw2v.vectors.table import Table
 
 
-@settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_round_trip(data, tables, tmp_path):
     words, array = data.draw(tables)
@@ -184,9 +182,7 @@ def test_truncation_is_refused(vectors, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*repeat a word")
-@settings(
-    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_bytes_are_read_or_refused(data, vectors, tmp_path):
     vectors.save(tmp_path / "x.parquet")

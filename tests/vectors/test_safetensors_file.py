@@ -21,9 +21,7 @@ def encoded(text):
     return np.frombuffer(text.encode(), dtype=np.uint8)
 
 
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_round_trip(data, tables, tmp_path):
     words, array = data.draw(tables)
@@ -138,9 +136,7 @@ def test_every_truncation_is_refused(vectors, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*repeat a word")
-@settings(
-    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_bytes_are_read_or_refused(data, vectors, tmp_path):
     vectors.save(tmp_path / "x.safetensors")

@@ -26,9 +26,7 @@ def written(path, text):
     return path
 
 
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_round_trip(data, tables, tmp_path):
     words, array = data.draw(tables)
@@ -38,7 +36,7 @@ def test_round_trip(data, tables, tmp_path):
     assert_array_equal(comp.vectors.view(np.uint32), array.view(np.uint32))  # -0.0 too
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(numbers=st.lists(finite, min_size=1, max_size=30))
 def test_numbers_are_spelled_as_gensim_does(numbers, tmp_path):
     write_text(tmp_path / "x.txt", Table(["w"], np.array([numbers], dtype=np.float32)))
@@ -219,9 +217,7 @@ def test_a_last_line_without_newline_is_warned_of(vectors, tmp_path, cut):
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(
-    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_bytes_are_read_or_refused(data, vectors, tmp_path):
     vectors.save(tmp_path / "x.txt")
