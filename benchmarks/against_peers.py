@@ -154,9 +154,14 @@ def score(
     return {name: 100 * value for name, value in scores.items()}
 
 
-def speed_of(run: Run, text: dict[str, Any], setting: dict[str, Any]) -> float:
+def speed_of(program: str, run: Run, text: dict[str, Any], setting: dict[str, Any]) -> float:
     """Words a second: words of the vocabulary times passes, by training seconds."""
     words = run.measured.get("trained_words", text["vocabulary_tokens"] * setting["epochs"])
+    if program == "fastText":
+        # It goes on until it has trained as many words as the text has, with those that are too
+        # rare for the vocabulary, which it skips: more than the passes that it was asked for.
+        ends = text["sentences"]
+        words *= (text["tokens"] + ends) / (text["vocabulary_tokens"] + ends)
     return float(words) / float(run.measured["training_seconds"])
 
 
@@ -268,7 +273,10 @@ def report(record: dict[str, Any]) -> str:
         "center vectors."
         + (f" gensim scores best as {best_label}." if best_label != base_label else "")
         + (
-            " The binaries take no seed: their rounds differ by the race of their threads alone."
+            " The binaries are told no seed: their rounds differ by the race of their threads "
+            "alone. pWord2Vec draws its negatives once a window, for all its pairs together; "
+            "fastText draws them by the square root of their counts, and passes over the text more "
+            "often the more of its words are too rare for the vocabulary."
             if any(run["program"] in BINARIES for run in runs)
             else ""
         ),
@@ -361,7 +369,7 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
                 "program": system.program,
                 "seed": seed,
                 **done.measured,
-                "words_per_second": speed_of(done, facts, setting),
+                "words_per_second": speed_of(system.program, done, facts, setting),
                 "mebibytes_above_imports": None if peak is None else peak - bare[system.program],
                 "scores": scores,
             }
@@ -375,7 +383,7 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
             some = {**setting, "words": arguments.portable_words}
             for seed in range(1, arguments.seeds + 1):
                 done = run(System("nw2v portable"), text, some, seed)
-                portable.append(speed_of(done, facts, setting))
+                portable.append(speed_of("nw2v portable", done, facts, setting))
     labels = [system.label for system in order]
     by_label = {
         label: sorted((run for run in runs if run["system"] == label), key=lambda run: run["seed"])
@@ -425,7 +433,8 @@ def sweep(arguments: argparse.Namespace) -> dict[str, Any]:
             speeds: dict[str, float] = {}
             first = number % len(order)
             for system in (*order[first:], *order[:first]):
-                speeds[system.label] = speed_of(run(system, text, cell, 1), facts, cell)
+                done = run(system, text, cell, 1)
+                speeds[system.label] = speed_of(system.program, done, facts, cell)
             cells.append(
                 {
                     "dim": dim,

@@ -211,7 +211,7 @@ def fasttext_options(setting: dict[str, Any], rate: float, seed: int) -> list[st
         "ws": setting["window"],
         "neg": setting["negatives"],
         "loss": "ns",
-        "t": setting["subsample"],
+        "t": setting["subsample"] or 1,  # 0 would leave out every word, 1 leaves out none
         "minCount": setting["min_count"],
         "epoch": setting["epochs"],
         "thread": setting["threads"],
