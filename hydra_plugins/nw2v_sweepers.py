@@ -15,10 +15,12 @@ class _LaunchingSweeper(Sweeper):
         """Take what Hydra has prepared, and the launcher."""
         from hydra.core.plugins import Plugins
 
-        self.hydra_context = hydra_context
+        from nw2v.cli.job_configurations import quick_context
+
+        self.hydra_context = quick_context(hydra_context)
         self.config = config
         self.launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
+            hydra_context=self.hydra_context, task_function=task_function, config=config
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 import nw2v
 from nw2v.cli import main, multirun
@@ -67,6 +68,21 @@ def test_jobs_leave_records(text: Path) -> None:
         metrics = json.loads(Path(f"sweep/{record.job}/metrics.json").read_text())
         assert seconds["training"] == metrics["train/seconds"]
     assert len({record.corpus_fingerprint for record in found}) == 1
+
+
+def test_hydra_composes_jobs_that_differ_in_values_once(
+    text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed = []
+    original = ConfigLoaderImpl.load_sweep_config
+
+    def load_sweep_config(loader: Any, master: Any, overrides: list[str]) -> Any:
+        composed.append(overrides)
+        return original(loader, master, overrides)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", load_sweep_config)
+    assert main(arguments(text, "model.window=2,3", "seed=1,2")) == 0
+    assert composed == [["corpus=file", "tracking=none"]]
 
 
 def test_both_losses_over_one_grid(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
