@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from types import FrameType
 from typing import Any
 
@@ -36,6 +38,7 @@ def launch(
         If a process of theirs was killed, for want of memory as a rule.
     """
     from joblib import Parallel, delayed
+    from joblib.externals.loky.backend.reduction import dumps
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     at_once = min(jobs_at_once(n_jobs), len(job_overrides))
@@ -46,15 +49,14 @@ def launch(
     jobs = [(number, overrides) for number, overrides in enumerate(job_overrides, first)]
     if at_once == 1:
         return [source.run(number, overrides, state, launcher) for number, overrides in jobs]
+    # Once: it takes a tenth of a second and more, in which a process would wait for its next job.
+    common = bytes(dumps((source, state, launcher)))
     with _interrupts_passed_on() as interrupts:
         try:
             # A job goes out when a process is free for it, and alone.
             returned = Parallel(
                 at_once, backend="loky", pre_dispatch="n_jobs", batch_size=1, max_nbytes=None
-            )(
-                delayed(_run)(source, number, overrides, state, launcher)
-                for number, overrides in jobs
-            )
+            )(delayed(_run)(common, number, overrides) for number, overrides in jobs)
         except TerminatedWorkerError as error:
             if interrupts:  # before it knew what to do
                 raise KeyboardInterrupt from None
@@ -124,13 +126,14 @@ class _Worker:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         threading.Thread(target=self._watch, daemon=True, name="nw2v-launcher-watch").start()
 
-    def run(self, source: JobSource, *job: Any) -> JobReturn | None:
+    def run(self, common: bytes, number: int, overrides: Sequence[str]) -> JobReturn | None:
         """Run a job, None if it was interrupted or none is to begin any more."""
         if self.interrupted:
             return None
         self._working = True
         try:
-            return source.run(*job)
+            source, state, launcher = _read(common)
+            return source.run(number, overrides, state, launcher)
         except KeyboardInterrupt:
             return None
         finally:
@@ -157,12 +160,19 @@ class _Worker:
         os.kill(os.getpid(), signal.SIGINT)
 
 
+@lru_cache(maxsize=1)
+def _read(common: bytes) -> tuple[JobSource, dict[Any, Any], dict[str, Any]]:
+    """Read what all jobs of a sweep have in common, once for all that come to this process."""
+    source, state, launcher = pickle.loads(common)
+    return source, state, launcher
+
+
 _worker: _Worker | None = None
 
 
-def _run(*job: Any) -> JobReturn | None:
+def _run(common: bytes, number: int, overrides: Sequence[str]) -> JobReturn | None:
     """Run a job in one of the processes."""
     global _worker
     if _worker is None:
         _worker = _Worker()
-    return _worker.run(*job)
+    return _worker.run(common, number, overrides)

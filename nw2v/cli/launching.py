@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.core.utils import (
     JobReturn,
@@ -80,7 +79,6 @@ class JobSource:
             config.hydra.job.id = f"{config.hydra.job.name}_{number}"
             config.hydra.job.num = number
             config.hydra.launcher = OmegaConf.merge(config.hydra.launcher, dict(launcher))
-        HydraConfig.instance().set_config(config)
         returned = run_job(
             hydra_context=self.hydra_context,
             config=config,
