@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import pickle
@@ -22,6 +23,8 @@ from nw2v.cli.one_of_several import jobs_at_once
 from nw2v.cores import available_cores
 
 _SECONDS_BETWEEN_LOOKS = 1.0
+# Training takes about as long as the product of these, where a job has them.
+_LENGTHENING_KEYS = ("trainer.epochs", "model.dim", "model.window", "loss.negatives")
 
 
 def launch(
@@ -29,7 +32,8 @@ def launch(
 ) -> list[JobReturn]:
     """Run jobs in as many processes as there are to be at once, and wait for all of them.
 
-    An interrupt is passed on to them: each saves what was learnt so far. At the second one they are
+    The longest begin first, so that at the end no process is left alone with one of them. An
+    interrupt is passed on to them: each saves what was learnt so far. At the second one they are
     ended at once.
 
     Raises
@@ -49,6 +53,7 @@ def launch(
     jobs = [(number, overrides) for number, overrides in enumerate(job_overrides, first)]
     if at_once == 1:
         return [source.run(number, overrides, state, launcher) for number, overrides in jobs]
+    jobs.sort(key=lambda job: relative_length(job[1]), reverse=True)
     # Once: it takes a tenth of a second and more, in which a process would wait for its next job.
     common = bytes(dumps((source, state, launcher)))
     with _interrupts_passed_on() as interrupts:
@@ -64,7 +69,18 @@ def launch(
                 "the process of a job was killed, and with it the sweep; if memory ran out: fewer "
                 "jobs at once (hydra.launcher.n_jobs)"
             ) from error
-    return returned
+    by_number = {number: each for (number, _), each in zip(jobs, returned, strict=True)}
+    return [by_number[number] for number in sorted(by_number)]
+
+
+def relative_length(overrides: Sequence[str]) -> float:
+    """Estimate from its overrides how long a job takes, compared with others of its sweep."""
+    values = dict(text.partition("=")[::2] for text in overrides)
+    factors = []
+    for key in _LENGTHENING_KEYS:
+        with suppress(KeyError, ValueError):  # the same in all jobs, or none
+            factors.append(float(values[key]) + (key == "loss.negatives"))
+    return math.prod(factors)
 
 
 @contextmanager

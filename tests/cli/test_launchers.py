@@ -11,8 +11,10 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from omegaconf import DictConfig
 from threadpoolctl import threadpool_info
 
 import nw2v
-from nw2v.cli import main
+from nw2v.cli import joblib_launcher, main
 from nw2v.cli.application import launch
 from nw2v.cli.configuration import compose_all, parse_command_line
 from nw2v.cli.launching import _portable
@@ -134,6 +136,52 @@ def test_joblib_trains_what_one_job_after_another_would(
     for number in (0, 1):
         one, other = (nw2v.load(f"{sweep}/{number}") for sweep in ("sweep", "alone"))
         assert np.array_equal(one.center_vectors, other.center_vectors)
+
+
+@dataclass
+class JobsThatNoteWhenTheyBegan:
+    """In place of what the launcher is given: jobs that wait until two of them have begun."""
+
+    folder: Path
+
+    def announce(self, *_: Any) -> dict[Any, Any]:
+        return {}
+
+    def run(self, number: int, *_: Any) -> int:
+        (self.folder / f"{number}.began").write_text(str(time.monotonic()))
+        end = time.monotonic() + 60
+        while len(list(self.folder.glob("*.began"))) < 2 and time.monotonic() < end:
+            time.sleep(0.05)
+        return number
+
+
+def test_the_longest_jobs_begin_first_and_return_in_their_order(in_folder: Path) -> None:
+    source: Any = JobsThatNoteWhenTheyBegan(in_folder)
+    epochs = [1, 30, 2, 20, 3, 10]
+    returned = joblib_launcher.launch(source, 2, [[f"trainer.epochs={n}"] for n in epochs], 5)
+    assert returned == [5, 6, 7, 8, 9, 10]
+    began = {number: float(Path(f"{number}.began").read_text()) for number in range(5, 11)}
+    first, second, *_ = sorted(began, key=lambda number: began[number])
+    assert {first, second} == {6, 8}
+
+
+@pytest.mark.parametrize(
+    ("shorter", "longer"),
+    [
+        ("model.dim=50 model.window=5", "model.dim=100 model.window=5"),
+        ("loss.negatives=5 trainer.epochs=3", "loss.negatives=10 trainer.epochs=2"),
+        ("loss.negatives=9 trainer.epochs=1e0", "loss.negatives=5 trainer.epochs=2"),
+        ("loss=naive_softmax model.window=2", "loss=naive_softmax model.window=3"),
+    ],
+)
+def test_how_long_jobs_take_is_estimated(shorter: str, longer: str) -> None:
+    lengths = [joblib_launcher.relative_length(text.split()) for text in (shorter, longer)]
+    assert lengths[0] < lengths[1]
+
+
+@pytest.mark.parametrize("overrides", [[], ["seed=3"], ["loss.negatives=null", "~model.dim"]])
+def test_what_tells_nothing_of_the_time_keeps_the_order(overrides: list[str]) -> None:
+    assert joblib_launcher.relative_length(overrides) == 1
 
 
 def processes_of(session: int) -> list[int]:
