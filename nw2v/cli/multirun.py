@@ -18,12 +18,12 @@ from nw2v.cli.application import launch
 from nw2v.cli.command_text import command_text
 from nw2v.cli.configuration import CommandLine, check_output_folder, parse_command_line
 from nw2v.cli.grid import planned
-from nw2v.cli.one_of_several import cores_of_job
+from nw2v.cli.one_of_several import cores_of_job, in_other_processes
 from nw2v.cli.planning import OPTUNA_SWEEPER, Plan, plan_jobs
 from nw2v.cli.resuming import RESUME, Earlier, key_of
 from nw2v.cli.settings import listed
 from nw2v.cli.summary import short_path
-from nw2v.cli.sweep_end import end_sweep, raise_failures
+from nw2v.cli.sweep_end import end_sweep, prepare_end, raise_failures
 from nw2v.errors import FailedJobsError, InputError
 from nw2v.sweeps.files import (
     FINISHED,
@@ -190,6 +190,8 @@ class _Multirun:
             self._tell_plan(left)
             try:
                 if left is None or left:
+                    if in_other_processes(self.plan.config.hydra.launcher):
+                        prepare_end()
                     self._launch(left, job)
             except KeyboardInterrupt:
                 _say(f"interrupted; to go on: {self._resume_command()}")

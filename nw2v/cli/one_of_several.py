@@ -92,6 +92,19 @@ def cores_of_job(launcher: DictConfig) -> int | None:
     return None
 
 
+def in_other_processes(launcher: DictConfig) -> bool:
+    """Return whether a launcher runs its jobs in other processes than the one that launches them.
+
+    Parameters
+    ----------
+    launcher : DictConfig
+        Its configuration, `hydra.launcher`.
+    """
+    if _kind(launcher) == "JoblibLauncher":
+        return jobs_at_once(launcher.n_jobs) > 1
+    return _kind(launcher) in ("RayLauncher", "LocalLauncher", "SlurmLauncher")
+
+
 def shares_terminal() -> bool:
     """Return whether other jobs write to the terminal of the running one at the same time."""
     if not HydraConfig.initialized():

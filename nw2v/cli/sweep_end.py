@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -49,15 +50,39 @@ def end_sweep(folder: Path, parent: ParentRun | None, vectors: str) -> None:
         )
 
 
+def prepare_end() -> None:
+    """Import what `end_sweep` needs, in the background, while the jobs run in other processes."""
+    threading.Thread(target=_import, daemon=True, name="nw2v-sweep-end").start()
+
+
+def _import() -> None:
+    with suppress(Exception):  # The end itself will tell what is wrong.
+        import pandas  # noqa: F401
+        import scipy.special  # noqa: F401
+
+        from nw2v import load  # noqa: F401
+        from nw2v.plots import loss_curve, word_map  # noqa: F401
+        from nw2v.plots.figure import new_figure, png
+        from nw2v.sweeps import write_report  # noqa: F401
+
+        figure = new_figure(1, 1)
+        figure.subplots()
+        png(figure)  # which imports more, and finds the fonts
+
+
 def _report(folder: Path, parent: ParentRun | None, vectors: str) -> None:
-    from nw2v.sweeps import conclusions, load, ranked, write_report
+    from nw2v.sweeps import load
+    from nw2v.sweeps.findings import find
+    from nw2v.sweeps.report import write_findings
+    from nw2v.sweeps.sentences import sentences
     from nw2v.sweeps.terminal import table_text
 
     frame = load(folder)
     if not len(frame):
         return
-    written = write_report(frame, folder)
-    lines = ["", table_text(ranked(frame)), "", *conclusions(frame), ""]
+    found = find(frame)
+    written = write_findings(found, folder)
+    lines = ["", table_text(found.jobs), "", *sentences(found), ""]
     lines.append(f"report      {short_path(folder / 'report.html')}")
     if parent is not None:
         parent.log(written, _give_best(frame, parent, vectors))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 from nw2v.comparison.compare import Comparison
@@ -32,6 +31,7 @@ def write_report(comparison: Comparison, folder: Path, command: str = "") -> lis
         a PNG file for each picture.
     """
     from nw2v.plots.comparison import entropy_by_time, norms_by_frequency, score_intervals
+    from nw2v.plots.figure import png
 
     names = {system.name for system in comparison.compared}
     curves = comparison.curves[comparison.curves["system"].isin(names)]
@@ -50,9 +50,7 @@ def write_report(comparison: Comparison, folder: Path, command: str = "") -> lis
         contents["diverged.csv"] = comparison.diverged.to_csv(index=False)
     files, pictures = {}, {}
     for (name, title), figure in drawn.items():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png")
-        files[title], pictures[title] = f"{name}.png", buffer.getvalue()
+        files[title], pictures[title] = f"{name}.png", png(figure)
         contents[f"{name}.png"] = pictures[title]
     contents["report.md"] = markdown_report(comparison, command=command, pictures=files)
     contents["report.html"] = html_report(comparison, command=command, pictures=pictures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,6 +35,17 @@ def new_figure(width: float, height: float, *, has_layout: bool = True) -> Figur
     figure.set_layout_engine("constrained" if has_layout else "none")
     FigureCanvasAgg(figure)
     return figure
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure that `new_figure` made as a PNG file, byte for byte as its `savefig` would.
+
+    That goes through the whole figure twice to lay it out before it draws it.
+    """
+    buffer = io.BytesIO()
+    canvas: Any = figure.canvas
+    canvas.print_png(buffer)
+    return buffer.getvalue()
 
 
 def dress(axes: Axes, title: str, x: str = "", y: str = "") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
 import re
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nw2v.errors import InputError
 from nw2v.files import write_atomically
+from nw2v.plots.figure import png
 from nw2v.reports import Block, html_page, markdown_page
 from nw2v.reports.words import counted
 from nw2v.sweeps import pictures
@@ -69,22 +69,23 @@ def write_report(
     import pandas as pd
 
     frame = sweep if isinstance(sweep, pd.DataFrame) else load(sweep, uri=uri)
-    found = find(frame, metric, direction)
+    return write_findings(find(frame, metric, direction), Path(folder))
+
+
+def write_findings(found: Findings, place: Path) -> list[Path]:
+    """Write the report of what was found, as `write_report`."""
     contents: dict[str, str | bytes] = {TABLE_FILE: found.jobs.to_csv(index=False)}
     if found.has_seeds:
         contents[CONFIGURATIONS_FILE] = found.table.to_csv(index=False)
-    curves, note = _curves(frame)
+    curves, note = _curves(found.frame)
     files, images = {}, {}
     for (file, title), figure in pictures.draw(found, curves).items():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png")
-        files[title], images[title] = f"{file}.png", buffer.getvalue()
+        files[title], images[title] = f"{file}.png", png(figure)
         contents[f"{file}.png"] = images[title]
     blocks = list(_content(found, note))
     title = str(blocks[0][1])
     contents["report.md"] = markdown_page([_escaped(block) for block in blocks], files)
     contents["report.html"] = html_page(title, blocks, images)
-    place = Path(folder)
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -189,6 +189,8 @@ class ParentRun:
 
     def log_figures_of(self, run_id: str, figures: Mapping[str, Figure]) -> None:
         """Log pictures, by file name without its ending, to a run below this one."""
+        from nw2v.plots.figure import png
+
         with (
             self._readable_errors(),
             quiet_mlflow(),
@@ -196,7 +198,7 @@ class ParentRun:
         ):
             for name, figure in figures.items():
                 path = Path(folder) / f"{name}.png"
-                figure.savefig(path)
+                path.write_bytes(png(figure))
                 self.store.client.log_artifact(run_id, str(path))
 
     def set_tags(self, tags: Mapping[str, str]) -> None:

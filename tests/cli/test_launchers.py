@@ -117,10 +117,13 @@ def test_jobs_share_the_cores_and_work_where_the_command_was_typed(
 
 
 def test_joblib_trains_what_one_job_after_another_would(
-    in_folder: Path, capfd: pytest.CaptureFixture[str]
+    in_folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    prepared: list[int] = []
+    monkeypatch.setattr("nw2v.cli.multirun.prepare_end", lambda: prepared.append(1))
     words = [*QUICK, "corpus.path=small.txt", "tracking=none", "seed=1,2", "trainer.threads=1"]
     assert main([*words, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]) == 0
+    assert prepared  # beside the jobs, as this process has nothing else to do
     captured = capfd.readouterr()
     told = [line for line in captured.err.splitlines() if line.startswith("job ")]
     for number in (0, 1):
@@ -133,6 +136,7 @@ def test_joblib_trains_what_one_job_after_another_would(
         main([*words, "hydra.sweep.dir=alone", "hydra/launcher=joblib", "hydra.launcher.n_jobs=1"])
         == 0
     )
+    assert len(prepared) == 1
     for number in (0, 1):
         one, other = (nw2v.load(f"{sweep}/{number}") for sweep in ("sweep", "alone"))
         assert np.array_equal(one.center_vectors, other.center_vectors)

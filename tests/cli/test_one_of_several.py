@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from nw2v.cli.one_of_several import _Lines, _WholeLines, cores_of_job, go_to, jobs_at_once
+from nw2v.cli.one_of_several import (
+    _Lines,
+    _WholeLines,
+    cores_of_job,
+    go_to,
+    in_other_processes,
+    jobs_at_once,
+)
 from nw2v.errors import InputError
 
 PLUGINS = "hydra_plugins.some_launcher."
@@ -39,6 +46,22 @@ def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_cores_are_divided(launcher: dict[str, Any], cores: int | None) -> None:
     assert cores_of_job(OmegaConf.create(launcher)) == cores
+
+
+@pytest.mark.parametrize(
+    ("launcher", "elsewhere"),
+    [
+        ({"_target_": "hydra._internal.core_plugins.basic_launcher.BasicLauncher"}, False),
+        ({"_target_": PLUGINS + "JoblibLauncher", "n_jobs": 1}, False),
+        ({"_target_": PLUGINS + "JoblibLauncher", "n_jobs": -8}, False),
+        ({"_target_": PLUGINS + "JoblibLauncher", "n_jobs": -1}, True),
+        ({"_target_": PLUGINS + "LocalLauncher"}, True),
+        ({"_target_": PLUGINS + "SlurmLauncher"}, True),
+        ({"_target_": PLUGINS + "RayLauncher"}, True),
+    ],
+)
+def test_where_jobs_run(launcher: dict[str, Any], elsewhere: bool) -> None:
+    assert in_other_processes(OmegaConf.create(launcher)) is elsewhere
 
 
 def test_jobs_at_once_count_from_the_cores_where_negative() -> None:
