@@ -26,6 +26,9 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 # Training takes about as long as the product of these, where a job has them.
 _LENGTHENING_KEYS = ("trainer.epochs", "model.dim", "model.window", "loss.negatives")
 
+# Whether joblib keeps processes for the jobs of the next batch.
+_has_processes = False
+
 
 def launch(
     source: JobSource, n_jobs: int, job_overrides: Sequence[Sequence[str]], first: int
@@ -53,6 +56,8 @@ def launch(
     jobs = [(number, overrides) for number, overrides in enumerate(job_overrides, first)]
     if at_once == 1:
         return [source.run(number, overrides, state, launcher) for number, overrides in jobs]
+    global _has_processes
+    _has_processes = True
     jobs.sort(key=lambda job: relative_length(job[1]), reverse=True)
     # Once: it takes a tenth of a second and more, in which a process would wait for its next job.
     common = bytes(dumps((source, state, launcher)))
@@ -71,6 +76,19 @@ def launch(
             ) from error
     by_number = {number: each for (number, _), each in zip(jobs, returned, strict=True)}
     return [by_number[number] for number in sorted(by_number)]
+
+
+def dismiss_processes() -> None:
+    """Let the processes that jobs ran in end, without waiting, as no more jobs will come.
+
+    They take a second for it, which the end of the command would wait for.
+    """
+    global _has_processes
+    if _has_processes:
+        from joblib.externals.loky import get_reusable_executor
+
+        _has_processes = False
+        get_reusable_executor(reuse=True).shutdown(wait=False)
 
 
 def relative_length(overrides: Sequence[str]) -> float:

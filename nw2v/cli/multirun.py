@@ -18,6 +18,7 @@ from nw2v.cli.application import launch
 from nw2v.cli.command_text import command_text
 from nw2v.cli.configuration import CommandLine, check_output_folder, parse_command_line
 from nw2v.cli.grid import planned
+from nw2v.cli.joblib_launcher import dismiss_processes
 from nw2v.cli.one_of_several import cores_of_job, in_other_processes
 from nw2v.cli.planning import OPTUNA_SWEEPER, Plan, plan_jobs
 from nw2v.cli.resuming import RESUME, Earlier, key_of
@@ -380,6 +381,7 @@ class _Multirun:
             first = 1 + max((record.job for record in known), default=-1)
         with planned([each.overrides for each in left or ()], first):
             launch(job, "train", whole, self.plan.config, sweep=True)
+        dismiss_processes()
 
     def _raise_failures(self, left: list[_Left] | None) -> None:
         if self._is_search():  # a failure is a result too; it has said how many there were

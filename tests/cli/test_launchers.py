@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import multiprocessing
 import os
 import pickle
 import signal
@@ -117,12 +118,16 @@ def test_jobs_share_the_cores_and_work_where_the_command_was_typed(
 
 
 def test_joblib_trains_what_one_job_after_another_would(
-    in_folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    in_folder: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    wait_for: Callable[[Callable[[], bool]], None],
 ) -> None:
     prepared: list[int] = []
     monkeypatch.setattr("nw2v.cli.multirun.prepare_end", lambda: prepared.append(1))
     words = [*QUICK, "corpus.path=small.txt", "tracking=none", "seed=1,2", "trainer.threads=1"]
     assert main([*words, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]) == 0
+    wait_for(lambda: not multiprocessing.active_children())
     assert prepared  # beside the jobs, as this process has nothing else to do
     captured = capfd.readouterr()
     told = [line for line in captured.err.splitlines() if line.startswith("job ")]
