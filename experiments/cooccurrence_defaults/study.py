@@ -115,7 +115,8 @@ def main(arguments: list[str]) -> None:
         corpus = read(source, max_vocabulary=words)
         part = f"{1 - options.heldout_fraction:g}"
         name = (
-            f"{corpus.name} | {words:,} | {part} | {loss} | {steps} | {rate} | {decay:g} | {seed}"
+            f"{corpus.name} | {words:,} | {part} | {loss} | {steps} | {rate} | {decay:g} | "
+            f"{options.epochs} | {seed}"
         )
         if name in results:
             continue

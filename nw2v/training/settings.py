@@ -60,7 +60,10 @@ COOCCURRENCE_DEFAULTS: dict[str, Any] = {
 }
 """What `trainer=cooccurrence` takes for its own settings, where they are unset."""
 STUDIED_WEIGHT_DECAY, STUDIED_NEGATIVES = 2.0, 5
-"""Weight decay with Adam for the naive softmax, and for negative sampling with K = 5."""
+"""Weight decay with Adam for the naive softmax, and for negative sampling with K = 5: there the
+passes of `STUDIED_DEFAULTS` were studied, too."""
+MOST_STUDIED_PASSES = 100
+"""What passes rise to, where `trainer.epochs` is unset, as K grows."""
 CENTER_EXPONENT = 1.0
 """With `trainer.center_order=weight`, where `trainer.center_exponent` is unset."""
 LBFGS_EPOCHS = 100
@@ -224,16 +227,28 @@ class TrainingSettings:
     def _resolved_for_counts(self, values: dict[str, Any]) -> dict[str, Any]:
         """Add what `trainer=cooccurrence` takes for its own settings, where they are unset."""
         defaults = {**COOCCURRENCE_DEFAULTS, "weight_decay": self._studied_weight_decay()}
+        if self.epochs is None:
+            values["epochs"] = self._studied_passes(values["epochs"])
         if self.optimizer == "lbfgs":
             values = {name: value for name, value in values.items() if name not in NOT_OF_LBFGS}
-            if self.epochs is None:
-                values["epochs"] = LBFGS_EPOCHS
             for name in NOT_OF_LBFGS:
                 defaults.pop(name, None)
         if self.center_order == "weight":
             defaults["center_exponent"] = CENTER_EXPONENT
         unset = {name: v for name, v in defaults.items() if getattr(self, name) is None}
         return values | unset
+
+    def _studied_passes(self, at_studied_negatives: int) -> int:
+        """Passes of exact training (experiments/cooccurrence_defaults).
+
+        The more negatives, the longer the scores take to their places, which are near -log K.
+        """
+        if self.optimizer == "lbfgs":
+            return LBFGS_EPOCHS
+        if self.loss == "naive_softmax":
+            return at_studied_negatives
+        more = math.sqrt(max(self.negatives, STUDIED_NEGATIVES) / STUDIED_NEGATIVES)
+        return min(MOST_STUDIED_PASSES, round(at_studied_negatives * more))
 
     def _studied_weight_decay(self) -> float:
         """Weight decay in exact training (experiments/cooccurrence_defaults).

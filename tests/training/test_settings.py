@@ -62,6 +62,17 @@ def test_a_minimum_above_the_learning_rate_is_refused():
         TrainingSettings(learning_rate=0.1, min_learning_rate=0.2)
 
 
+def test_passes_over_counts_grow_with_the_negatives():
+    def passes(**given):
+        return TrainingSettings(trainer="cooccurrence", **given).resolved().epochs
+
+    assert [passes(negatives=k) for k in (1, 5, 15, 30, 10_000)] == [20, 20, 35, 49, 100]
+    assert passes(loss="naive_softmax", negatives=15) == 20
+    assert passes(negatives=15, epochs=7) == 7
+    assert passes(negatives=15, optimizer="lbfgs") == 100
+    assert TrainingSettings(negatives=15).resolved().epochs == 5
+
+
 @pytest.mark.parametrize(("loss", "trainer"), STUDIED_DEFAULTS)
 def test_unset_values_become_the_studied_defaults(loss, trainer):
     resolved = TrainingSettings(loss=loss, trainer=trainer).resolved()
