@@ -16,7 +16,7 @@ def command_text(command: str, words: Iterable[str]) -> str:
     words : iterable of str
         What follows it. In an address, three stars stand for the password.
     """
-    from nw2v.tracking.store import without_password
+    from nw2v.tracking.store_address import without_password
 
     shown = []
     for word in words:

@@ -51,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _told(done: RegisteredVectors, kind: str) -> str:
     from nw2v.tracking.registered_model import example_questions
-    from nw2v.tracking.store import readable, without_password
+    from nw2v.tracking.store_address import readable, without_password
 
     address = done.model_uri if done.version is None else f"models:/{done.name}/{done.version}"
     request = json.dumps(

@@ -100,7 +100,7 @@ def _store(facts: dict[Any, Any], uri: str | None) -> str:
     A folder may come from a stranger: what its sweep.json names is not spoken to over the network
     unless the user has named it too.
     """
-    from nw2v.tracking.store import readable, resolve_uri, sqlite_file
+    from nw2v.tracking.store_address import readable, resolve_uri, sqlite_file
 
     own = resolve_uri(uri, origin="--uri")
     if facts["source"] == "store" or uri is not None or facts["uri"] is None:

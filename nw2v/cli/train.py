@@ -152,7 +152,7 @@ def check_sources(settings: Mapping[str, Any]) -> None:
     elif not Path(path).exists():
         raise InputError(f"corpus.path={path}: no such file or folder")
     if settings["tracking.name"] == "mlflow":
-        from nw2v.tracking.store import resolve_uri
+        from nw2v.tracking.store_address import resolve_uri
 
         resolve_uri(settings["tracking.uri"])
 

@@ -31,7 +31,7 @@ def load(sweep: str | os.PathLike[str], *, uri: str | None = None) -> pd.DataFra
         The sweep's folder; or the MLflow run id of its parent run: then everything is read from
         the store, also on another machine and after the folder is gone.
     uri : str, optional
-        The store of the run, as in `nw2v.tracking.store.resolve_uri`.
+        The store of the run, as in `nw2v.tracking.store_address.resolve_uri`.
 
     Returns
     -------

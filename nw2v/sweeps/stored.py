@@ -25,7 +25,8 @@ from nw2v.tracking.run_values import (
     VANISHED,
 )
 from nw2v.tracking.runs import get_run, readable_errors, search_runs
-from nw2v.tracking.store import open_client, resolve_uri
+from nw2v.tracking.store import open_client
+from nw2v.tracking.store_address import resolve_uri
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ def read_stored(run_id: str, uri: str | None = None) -> Sweep:
     run_id : str
         The sweep's parent run.
     uri : str, optional
-        The store, as in `nw2v.tracking.store.resolve_uri`.
+        The store, as in `nw2v.tracking.store_address.resolve_uri`.
 
     Raises
     ------

@@ -46,19 +46,21 @@ from nw2v.tracking.run_values import (
 from nw2v.tracking.server_pages import run_url
 from nw2v.tracking.sqlite_client import SqliteClient
 from nw2v.tracking.store import (
-    MLFLOWS_OWN,
     Store,
     check_server,
     check_store,
     error_code,
     first_line,
-    is_server,
     open_store,
     quiet_mlflow,
+    server_problem,
+)
+from nw2v.tracking.store_address import (
+    MLFLOWS_OWN,
+    is_server,
     readable,
     resolve_experiment,
     resolve_uri,
-    server_problem,
     without_password,
 )
 from nw2v.tracking.vanished_runs import end_vanished_runs
@@ -111,10 +113,10 @@ class MlflowCallback(Callback):
     Parameters
     ----------
     uri : str, optional
-        The store, as in `nw2v.tracking.store.resolve_uri`.
+        The store, as in `nw2v.tracking.store_address.resolve_uri`.
     experiment : str, optional
-        The experiment's name, as in `nw2v.tracking.store.resolve_experiment`. A parent run's
-        experiment comes first.
+        The experiment's name, as in `nw2v.tracking.store_address.resolve_experiment`. A parent
+        run's experiment comes first.
     run_name : str, optional
         The run's name; one is made up if it is not given, which ends with `-batch-16` where 16
         windows of the naive softmax share a step.

@@ -38,6 +38,8 @@ from nw2v.tracking.store import (
     open_client,
     open_store,
     quiet_mlflow,
+)
+from nw2v.tracking.store_address import (
     readable,
     resolve_experiment,
     resolve_uri,

@@ -19,7 +19,8 @@ from nw2v.errors import InputError
 from nw2v.tracking.mlflow_callback import METRICS_A_BATCH
 from nw2v.tracking.run_argument import find_run
 from nw2v.tracking.runs import find_model_folder
-from nw2v.tracking.store import first_line, is_server, quiet_mlflow, readable
+from nw2v.tracking.store import first_line, quiet_mlflow
+from nw2v.tracking.store_address import is_server, readable
 from nw2v.vectors import WordVectors
 
 MODEL_NAME = "word-vectors"
@@ -80,7 +81,7 @@ def register(
     vectors : {"center", "outside", "sum"}
         Which vectors.
     uri : str, optional
-        The store, as in `nw2v.tracking.store.resolve_uri`.
+        The store, as in `nw2v.tracking.store_address.resolve_uri`.
 
     Raises
     ------

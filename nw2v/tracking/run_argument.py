@@ -24,7 +24,8 @@ from nw2v.tracking.run_values import (
     legal_key,
 )
 from nw2v.tracking.runs import check_is_there, get_run, is_run_id, search_runs, still_holds
-from nw2v.tracking.store import first_line, open_client, readable, resolve_uri, sqlite_file
+from nw2v.tracking.store import first_line, open_client
+from nw2v.tracking.store_address import readable, resolve_uri, sqlite_file
 from nw2v.vectors.model_file import MODEL_FILE
 from nw2v.vectors.path_kinds import is_folder
 
@@ -57,8 +58,8 @@ def find_run(argument: str, uri: str | None = None) -> FoundRun:
     argument : str
         An MLflow run id, or the output folder of a run, of a sweep or of a sweep's job.
     uri : str, optional
-        The store, as in `nw2v.tracking.store.resolve_uri`. If it is not given, and a sweep's
-        folder says that its runs are in an SQLite file on this machine, that file.
+        The store, as in `nw2v.tracking.store_address.resolve_uri`. If it is not given, and a
+        sweep's folder says that its runs are in an SQLite file on this machine, that file.
 
     Raises
     ------

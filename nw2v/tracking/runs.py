@@ -17,15 +17,8 @@ from urllib.request import url2pathname
 from nw2v.errors import InputError
 from nw2v.run_folder import read_metrics
 from nw2v.tracking.run_values import MODEL_FOLDER, OUTPUT_FOLDER_TAG
-from nw2v.tracking.store import (
-    artifact_folder,
-    first_line,
-    open_client,
-    quiet_mlflow,
-    readable,
-    resolve_uri,
-    sqlite_file,
-)
+from nw2v.tracking.store import first_line, open_client, quiet_mlflow
+from nw2v.tracking.store_address import artifact_folder, readable, resolve_uri, sqlite_file
 from nw2v.vectors.model_file import MODEL_FILE
 
 IN_ENVIRONMENT = "in MLFLOW_TRACKING_URI"
@@ -48,7 +41,7 @@ def find_model_folder(run_id: str, uri: str | None = None) -> Path:
     run_id : str
         The MLflow run's id.
     uri : str, optional
-        The store, as in `nw2v.tracking.store.resolve_uri`.
+        The store, as in `nw2v.tracking.store_address.resolve_uri`.
 
     Returns
     -------
@@ -89,7 +82,7 @@ def get_run(run_id: str, uri: str, how: str = IN_ENVIRONMENT) -> tuple[Any, Any]
     ----------
     run_id : str
     uri : str
-        The store's address as `nw2v.tracking.store.resolve_uri` gives it. No store is made.
+        The store's address as `nw2v.tracking.store_address.resolve_uri` gives it. No store is made.
     how : str
         In what another store is named.
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from nw2v.errors import InputError
 from nw2v.tracking.run_values import OUTPUT_FOLDER_TAG, PARENT_TAG
-from nw2v.tracking.store import page, readable, resolve_experiment
+from nw2v.tracking.store_address import page, readable, resolve_experiment
 
 _ANSWER_SECONDS = 20.0
 
@@ -40,7 +40,7 @@ def find_experiment(server: str, experiment: str | None = None) -> str | None:
     server : str
         The server's address.
     experiment : str, optional
-        As in `nw2v.tracking.store.resolve_experiment`.
+        As in `nw2v.tracking.store_address.resolve_experiment`.
     """
     name, identifier = resolve_experiment(experiment)
     if name is None:

@@ -18,12 +18,12 @@ from typing import IO, Any
 
 from nw2v.errors import InputError
 from nw2v.tracking.server_pages import experiment_url, find_experiment, find_run, newest_run
-from nw2v.tracking.store import (
+from nw2v.tracking.store import server_problem
+from nw2v.tracking.store_address import (
     artifact_folder,
     is_server,
     readable,
     resolve_uri,
-    server_problem,
     sqlite_file,
 )
 
@@ -39,7 +39,7 @@ def build_ui_command(uri: str, port: int, host: str = "127.0.0.1") -> list[str]:
     Parameters
     ----------
     uri : str
-        A store without a server, as `nw2v.tracking.store.resolve_uri` gives it.
+        A store without a server, as `nw2v.tracking.store_address.resolve_uri` gives it.
     port, host
         Where the server listens.
     """
@@ -72,7 +72,7 @@ def run_ui(
     Parameters
     ----------
     uri : str, optional
-        The store, as in `nw2v.tracking.store.resolve_uri`.
+        The store, as in `nw2v.tracking.store_address.resolve_uri`.
     port : int, optional
         The port to listen on. If not given: 5000, or the next one that is free.
     host : str
@@ -81,7 +81,7 @@ def run_ui(
         The run whose page is shown, by id, name or output folder. If not given, the experiment's
         page is, and its newest run's is named as well.
     experiment : str, optional
-        The experiment whose page is shown, as in `nw2v.tracking.store.resolve_experiment`.
+        The experiment whose page is shown, as in `nw2v.tracking.store_address.resolve_experiment`.
     in_browser : bool
         Open the page in the user's browser too.
     tell : callable

@@ -16,7 +16,8 @@ import pytest
 from nw2v.tracking import sqlite_client
 from nw2v.tracking.run_values import entities
 from nw2v.tracking.sqlite_client import SqliteClient, is_known, is_local
-from nw2v.tracking.store import error_code, open_client, open_store, sqlite_file
+from nw2v.tracking.store import error_code, open_client, open_store
+from nw2v.tracking.store_address import sqlite_file
 
 from .conftest import training_start
 
