@@ -3,91 +3,60 @@
 from __future__ import annotations
 
 import atexit
-import json
 import logging
-import math
 import os
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from nw2v.errors import InputError
 from nw2v.tracking.descriptions import DESCRIPTION_TAG
-from nw2v.tracking.processes import process_tags
+from nw2v.tracking.destination import Destination, find_destination, open_destination
+from nw2v.tracking.metric_queue import MetricQueue, Sender
 from nw2v.tracking.provenance import source_tags
-from nw2v.tracking.run_names import made_up_name
+from nw2v.tracking.run_content import (
+    FailedStart,
+    Start,
+    default_run_name,
+    draw,
+    log_configuration,
+    log_dataset,
+    model_files,
+    run_tags,
+)
 from nw2v.tracking.run_values import (
-    DATASET_NAME_CHARACTERS,
-    DIGEST_CHARACTERS,
     FAILURE_TAG,
     MODEL_FOLDER,
     OUTPUT_FOLDER_TAG,
-    PARENT_TAG,
     PRUNED_TAG,
     TAG_CHARACTERS,
-    VECTORS_ENDING,
     entities,
     failure_reason,
     final_status,
     flatten,
-    legal_key,
-    log_parameters,
-    nested,
 )
 from nw2v.tracking.server_pages import run_url
-from nw2v.tracking.sqlite_client import SqliteClient
+from nw2v.tracking.sqlite_client import Metric
 from nw2v.tracking.store import (
     Store,
     check_server,
     check_store,
-    error_code,
     first_line,
-    open_store,
     quiet_mlflow,
     server_problem,
 )
-from nw2v.tracking.store_address import (
-    MLFLOWS_OWN,
-    is_server,
-    readable,
-    resolve_experiment,
-    resolve_uri,
-    without_password,
-)
-from nw2v.tracking.vanished_runs import end_vanished_runs
+from nw2v.tracking.store_address import is_server, readable
 from nw2v.training.callbacks import Callback, Pruned, Report, TrainingStart
 from nw2v.vectors.model_file import MODEL_FILE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Metrics that MLflow takes at once (mlflow.utils.validation).
-METRICS_A_BATCH = 1000
-# Metrics that a store which does not answer leaves waiting: beyond this the oldest go.
-_WAITING_METRICS = 100_000
-# What an unanswering store may hold up the end of a run.
-_PATIENCE_SECONDS = 15.0
-# How long a thread that imports MLflow may keep the interpreter from others.
-_TURN_SECONDS = 1e-3
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Described:
-    """What is known of a training that failed before it began, as of a `TrainingStart`."""
-
-    settings: Mapping[str, Any]
-    facts: Mapping[str, Any]
 
 
 class MlflowCallback(Callback):
@@ -190,12 +159,7 @@ class MlflowCallback(Callback):
         self._connection_error: BaseException | None = None
         self._source_tags: dict[str, str] = {}
 
-        self._waiting: list[tuple[str, float, int, int]] = []  # key, value, time (ms), step
-        self._waiting_lock = threading.Lock()
-        self._sending: threading.Thread | None = None
-        self._sending_lock = threading.Lock()
-        self._last_flush = 0.0
-        self._lost_metrics = 0
+        self._metrics = MetricQueue(self._sender, lambda: self._is_open)
         self._problems: dict[str, list[str]] = {}  # what is missing, by reason
 
         self._is_block = False
@@ -218,10 +182,10 @@ class MlflowCallback(Callback):
         """
         if self._connecting is not None:
             return
-        uri, experiment, experiment_id = self._destination()
-        self._connecting = threading.Thread(
-            target=self._connect, args=(uri, experiment, experiment_id), daemon=True
+        place, self.parent_run_id = find_destination(
+            self.uri, self.experiment, self.parent_run_id, self._directory
         )
+        self._connecting = threading.Thread(target=self._connect, args=(place,), daemon=True)
         self._connecting.start()
 
     def wait(self) -> None:
@@ -242,33 +206,17 @@ class MlflowCallback(Callback):
         """Open the store and wait for it; the errors are those of `wait`."""
         self.wait()
 
-    def _destination(self) -> tuple[str, str | None, str | None]:
-        """Return the store's address and the experiment by name or id; find the parent run."""
-        uri = resolve_uri(self.uri, self._directory)
-        active = _active_run()
-        if self.parent_run_id is None and active is not None:
-            active_uri = sys.modules["mlflow"].get_tracking_uri()
-            if self.uri is None:
-                uri = active_uri = resolve_uri(active_uri, self._directory, MLFLOWS_OWN)
-            if uri == active_uri:
-                self.parent_run_id = active.info.run_id
-                return uri, None, active.info.experiment_id
-        name, identifier = resolve_experiment(self.experiment)
-        return uri, name, identifier
-
-    def _connect(self, uri: str, experiment: str | None, experiment_id: str | None) -> None:
+    def _connect(self, place: Destination) -> None:
         try:
-            check_store(uri)
+            check_store(place.uri)
             self._checked.set()
             self._source_tags = source_tags(self._directory)
             # Until training begins the main thread needs the interpreter for itself; compiled
             # training hardly needs it.
             self._is_wanted.wait()
-            with _short_turns():
-                store = open_store(uri, experiment, experiment_id, self._directory)
-                store = self._beside_parent(store)
-                end_vanished_runs(store)
-            self._store = store
+            self._store, self.parent_run_id = open_destination(
+                place, self.parent_run_id, self._directory
+            )
         except BaseException as error:
             self._connection_error = error
         finally:
@@ -278,29 +226,6 @@ class MlflowCallback(Callback):
         """Raise what went wrong in the background."""
         if self._connection_error is not None:
             raise self._connection_error
-
-    def _beside_parent(self, store: Store) -> Store:
-        """Return the store with the parent run's experiment, if there is a parent."""
-        from_environment = os.environ.get("MLFLOW_RUN_ID")
-        parent = self.parent_run_id or from_environment
-        if not parent:
-            return store
-        try:
-            identifier, reason = _experiment_of(store.client, parent), "it has no such run"
-            experiment = None if identifier is None else store.client.get_experiment(identifier)
-        except Exception as error:
-            if error_code(error) is None:
-                raise
-            experiment, reason = None, first_line(error)
-        if experiment is None:
-            origin = "" if self.parent_run_id else ", which MLFLOW_RUN_ID names,"
-            advice = "" if self.parent_run_id else ": unset MLFLOW_RUN_ID, or correct tracking.uri"
-            raise InputError(
-                f"the parent run {parent}{origin} is not in the MLflow store "
-                f"{readable(store.uri)} ({reason}){advice}"
-            )
-        self.parent_run_id = parent
-        return Store(store.uri, store.client, experiment.experiment_id, experiment.name)
 
     # The five moments
 
@@ -318,7 +243,7 @@ class MlflowCallback(Callback):
         self._raise_error()
         self._failure, self._has_outputs = None, False
         self._run_id, self._run_name = None, self._given_name
-        self._last_flush = time.monotonic()
+        self._metrics.start_clock()
         moment = int(time.time() * 1000)
         atexit.register(self._at_exit)
         self._beginning = threading.Thread(target=self._begin, args=(start, moment), daemon=True)
@@ -332,20 +257,29 @@ class MlflowCallback(Callback):
         except BaseException as error:
             self._connection_error = error
 
-    def _create_run(self, start: TrainingStart | _Described, moment: int) -> None:
+    def _create_run(self, start: Start, moment: int) -> None:
         assert self.store is not None
         check_server(self.store.uri)
         try:
             run = self._client.create_run(
                 self.store.experiment_id,
                 start_time=moment,
-                tags=self._run_tags(start),
-                run_name=self._given_name or _made_up_name(self._default_name, start),
+                tags=run_tags(
+                    start,
+                    source=self._source_tags,
+                    parent_run_id=self.parent_run_id,
+                    output_folder=self.output_folder,
+                    more=self.tags,
+                ),
+                run_name=self._given_name or default_run_name(self._default_name, start),
             )
-            self._run_id, self._run_name = run.info.run_id, run.info.run_name
+            run_id = run.info.run_id
+            self._run_id, self._run_name = run_id, run.info.run_name
             self._is_open = True
-            self._log_configuration(start)
-            self._log_dataset(start)
+            log_configuration(self._client, run_id, start, self.configuration)
+            path = (self.configuration or {}).get("corpus.path")
+            file = self._directory / str(path) if path else None
+            log_dataset(self._client, run_id, start, file)
         except Exception as error:
             self._end("FAILED")
             raise InputError(
@@ -384,21 +318,21 @@ class MlflowCallback(Callback):
         """Take the metrics; they are sent every few seconds, in the background."""
         self._raise_error()
         self.log_metrics(report.metrics, report.step)
-        if time.monotonic() - self._last_flush >= self.flush_seconds:
-            self._flush_in_background()
+        if self._metrics.is_due(self.flush_seconds):
+            self._metrics.send_in_background()
 
     def epoch(self, report: Report) -> None:
         """Take the metrics of a pass and send all that wait."""
         self._raise_error()
         self.log_metrics(report.metrics, report.step)
-        self._flush_in_background()
+        self._metrics.send_in_background()
 
     def finished(self, report: Report) -> None:
         """Take the last metrics; end the run as FINISHED unless a `with` block does so."""
         self._raise_error()
         self.log_metrics(report.metrics, report.step)
         if self._is_block:
-            self._flush_in_background()
+            self._metrics.send_in_background()
         else:
             self._wait_for_run()
             self._raise_error()
@@ -433,14 +367,9 @@ class MlflowCallback(Callback):
 
     def _create_failed_run(self) -> None:
         """Let a parent run have a run also for a training that failed before it began."""
-        configuration = self.configuration or {}
-        start = _Described(
-            {name: configuration.get(f"{name}.name") for name in ("loss", "trainer")},
-            {"corpus": configuration.get("corpus.name")},
-        )
         try:
             self.wait()
-            self._create_run(start, int(time.time() * 1000))
+            self._create_run(FailedStart.of(self.configuration or {}), int(time.time() * 1000))
         except Exception as error:  # The training's own error is the one to be told.
             _log.warning("the failed training has no MLflow run (%s)", first_line(error))
 
@@ -451,19 +380,7 @@ class MlflowCallback(Callback):
 
         An infinite value is logged as NaN, since MLflow would store the largest number there is.
         """
-        now = int(time.time() * 1000)
-        entries = []
-        for name, value in metrics.items():
-            number = float(value)
-            if math.isinf(number):
-                number = math.nan
-            entries.append((legal_key(name), number, now, int(step)))
-        with self._waiting_lock:
-            self._waiting += entries
-            excess = len(self._waiting) - _WAITING_METRICS
-            if excess > 0:
-                del self._waiting[:excess]
-                self._lost_metrics += excess
+        self._metrics.add(metrics, step)
 
     def log_outputs(
         self,
@@ -497,12 +414,13 @@ class MlflowCallback(Callback):
                 self.output_folder = directory
                 place = str(directory)
                 self._try("the output folder", client.set_tag, run_id, OUTPUT_FOLDER_TAG, place)
-            for file in self._model_files(directory):
+            with_vectors = self.vectors != "none"
+            for file in model_files(directory, with_vectors=with_vectors, left_out=self.left_out):
                 self._try(file.name, client.log_artifact, run_id, str(file), MODEL_FOLDER)
         with tempfile.TemporaryDirectory(prefix="nw2v-") as temporary:
             for name, figure in (figures or {}).items():
                 path = Path(temporary) / (name if Path(name).suffix else f"{name}.png")
-                self._try(path.name, _draw, figure, path)
+                self._try(path.name, draw, figure, path)
                 if path.exists():
                     self._try(path.name, client.log_artifact, run_id, str(path))
         if not self._is_open:
@@ -533,96 +451,15 @@ class MlflowCallback(Callback):
         assert self.store is not None
         return self.store.client
 
-    def _run_tags(self, start: TrainingStart | _Described) -> dict[str, str]:
-        tags = {
-            "loss": _name(start.settings.get("loss")),
-            "trainer": _name(start.settings.get("trainer")),
-            "corpus": _name(start.facts.get("corpus")),
-            "corpus_fingerprint": _name(start.facts.get("corpus_fingerprint")),
-            **self._source_tags,
-            **process_tags(),
-        }
-        if self.parent_run_id:
-            tags[PARENT_TAG] = self.parent_run_id
-        if self.output_folder is not None:
-            tags[OUTPUT_FOLDER_TAG] = str(self.output_folder)
-        tags |= self.tags
-        return {key: str(value)[:TAG_CHARACTERS] for key, value in tags.items()}
+    def _sender(self) -> Sender:
+        """Wait for the run; return what sends metrics to it."""
+        kind = entities(self._client).Metric
 
-    def _log_configuration(self, start: TrainingStart | _Described) -> None:
-        """Log every setting as a parameter, and all of them as config.yaml."""
-        settings = flatten(start.settings)
-        leaves = settings if self.configuration is None else dict(self.configuration)
-        for key, value in leaves.items():
-            # What is unset in the configuration takes the studied default when training begins.
-            group, _, keyword = key.rpartition(".")
-            if value is None and group == "trainer":
-                leaves[key] = settings.get(keyword)
-            elif isinstance(value, str):
-                leaves[key] = without_password(value)
-        facts = {key: start.facts[key] for key in _PARAMETER_FACTS if key in start.facts}
-        log_parameters(self._client, self._run_id, leaves | facts)
-        text = yaml.safe_dump(nested(leaves), allow_unicode=True, sort_keys=False)
-        self._client.log_text(self._run_id, text, "config.yaml")
+        def send(metrics: list[Metric]) -> None:
+            self._check_store()
+            self._client.log_batch(self._run_id, metrics=[kind(*metric) for metric in metrics])
 
-    def _log_dataset(self, start: TrainingStart | _Described) -> None:
-        """Log the corpus as MLflow's MetaDataset does: described, not copied."""
-        kinds = entities(self._client)
-        name = _name(start.facts.get("corpus")) or "corpus"
-        path = (self.configuration or {}).get("corpus.path")
-        source: dict[str, Any]
-        if path:
-            kind, source = "local", {"uri": (self._directory / str(path)).as_uri()}
-        else:
-            kind, source = "code", {"tags": {"nw2v.corpus": name}}
-        facts = {key: start.facts[key] for key in _DATASET_FACTS if key in start.facts}
-        dataset = kinds.Dataset(
-            name=name[:DATASET_NAME_CHARACTERS],
-            digest=_name(start.facts.get("corpus_fingerprint"))[:DIGEST_CHARACTERS] or "unknown",
-            source_type=kind,
-            source=json.dumps(source),
-            profile=json.dumps(facts),
-        )
-        tags = [kinds.InputTag("mlflow.data.context", "training")]
-        self._client.log_inputs(self._run_id, [kinds.DatasetInput(dataset, tags)])
-
-    def _model_files(self, folder: Path) -> list[Path]:
-        if not folder.is_dir():
-            return []
-        return [
-            file
-            for file in sorted(folder.iterdir())
-            if file.is_file()
-            and not file.name.startswith(".")
-            and file.suffix != ".log"
-            and file.name not in self.left_out
-            and not (self.vectors == "none" and file.suffix == VECTORS_ENDING)
-        ]
-
-    def _flush_in_background(self) -> None:
-        self._last_flush = time.monotonic()
-        if not self._is_open or (self._sending is not None and self._sending.is_alive()):
-            return
-        self._sending = threading.Thread(target=self._flush, daemon=True)
-        self._sending.start()
-
-    def _flush(self) -> str | None:
-        """Send all that wait; what fails goes on waiting, and the reason is returned."""
-        metric = entities(self._client).Metric
-        with self._sending_lock:
-            while True:
-                with self._waiting_lock:
-                    batch = self._waiting[:METRICS_A_BATCH]
-                    del self._waiting[: len(batch)]
-                if not batch:
-                    return None
-                try:
-                    self._check_store()
-                    self._client.log_batch(self._run_id, metrics=[metric(*item) for item in batch])
-                except Exception as error:
-                    with self._waiting_lock:
-                        self._waiting[:0] = batch
-                    return first_line(error)
+        return send
 
     def _check_store(self) -> None:
         """Raise if a server is away: MLflow itself would try for minutes."""
@@ -662,14 +499,8 @@ class MlflowCallback(Callback):
             return
         self._is_open = False
         atexit.unregister(self._at_exit)
-        if self._sending is not None:
-            self._sending.join(_PATIENCE_SECONDS)
-        if self._sending is None or not self._sending.is_alive():
-            reason = self._flush()
-        else:
-            reason = "the store does not answer"
-        if missing := len(self._waiting) + self._lost_metrics:
-            reason = reason or "the store was away for too long"
+        missing, reason = self._metrics.send_rest()
+        if missing:
             self._problems.setdefault(reason, []).append(f"{missing} metrics")
         self._try(f"the status {status}", self._client.set_terminated, self._run_id, status)
         self._tell_problems()
@@ -686,53 +517,3 @@ class MlflowCallback(Callback):
             if self._failure is None:
                 self._failure = KeyboardInterrupt("the program ended before the run did")
             self._end_failed()
-
-
-_PARAMETER_FACTS = ("vocabulary_size", "corpus_tokens", "heldout_tokens")
-_DATASET_FACTS = ("corpus_tokens", "heldout_tokens", "vocabulary_size")
-
-
-@contextmanager
-def _short_turns() -> Iterator[None]:
-    """Let threads that wait for the interpreter have it at once.
-
-    A thread that imports would keep it for 5 ms at a time. Training needs it for microseconds
-    every few milliseconds, to take the next piece of text.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, _TURN_SECONDS))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-def _name(value: Any) -> str:
-    """Return a setting that may be a name or an object with a name as its name."""
-    return "" if value is None else str(getattr(value, "name", value))
-
-
-def _draw(figure: Figure, path: Path) -> None:
-    # Pillow's own level takes a third longer, and its files are no smaller.
-    options: dict[str, Any] = {"pil_kwargs": {"compress_level": 3}} if path.suffix == ".png" else {}
-    figure.savefig(path, **options)
-
-
-def _made_up_name(default: str | None, start: TrainingStart | _Described) -> str:
-    """Return a name for a run that was given none; it tells that several windows share a step."""
-    windows = start.settings.get("batch_windows")
-    return (default or made_up_name()) + ("" if windows in (None, 1) else f"-batch-{windows}")
-
-
-def _experiment_of(client: Any, run_id: str) -> str | None:
-    """Return the id of a run's experiment; what there is not is None or an error of MLflow's."""
-    if isinstance(client, SqliteClient):
-        return client.experiment_of_run(run_id)
-    identifier: str = client.get_run(run_id).info.experiment_id
-    return identifier
-
-
-def _active_run() -> Any:
-    """Return the run that the calling program has active in this thread, None if there is none."""
-    mlflow = sys.modules.get("mlflow")
-    return None if mlflow is None else getattr(mlflow, "active_run", lambda: None)()

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import nw2v
 from nw2v.errors import InputError
-from nw2v.tracking.mlflow_callback import METRICS_A_BATCH
 from nw2v.tracking.run_argument import find_run
+from nw2v.tracking.run_values import METRICS_A_BATCH
 from nw2v.tracking.runs import find_model_folder
 from nw2v.tracking.store import first_line, quiet_mlflow
 from nw2v.tracking.store_address import is_server, readable

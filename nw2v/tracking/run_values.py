@@ -8,6 +8,7 @@ from typing import Any
 
 # MLflow's limits (mlflow.utils.validation).
 PARAMETERS_A_BATCH = 100
+METRICS_A_BATCH = 1000
 PARAMETER_CHARACTERS = 6000
 TAG_CHARACTERS = 5000
 DIGEST_CHARACTERS = 36

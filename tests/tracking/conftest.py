@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from nw2v.tracking.mlflow_callback import MlflowCallback
-from nw2v.training.callbacks import TrainingStart
+from nw2v.tracking.store import Store
+from nw2v.training.callbacks import Report, TrainingStart
 
 _numbers = itertools.count()
 
@@ -62,6 +63,24 @@ def training_start(**facts: Any) -> TrainingStart:
     }
     parameters: Any = None
     return TrainingStart(5000, settings, known | facts, parameters)
+
+
+def report(step: int, **metrics: float) -> Report:
+    return Report(step, step // 1000, {f"train/{name}": value for name, value in metrics.items()})
+
+
+def opened(callback: MlflowCallback) -> Store:
+    assert callback.store is not None
+    return callback.store
+
+
+def read(callback: MlflowCallback):
+    return opened(callback).client.get_run(callback.run_id)
+
+
+def history(callback: MlflowCallback, name: str) -> list[tuple[int, float]]:
+    found = opened(callback).client.get_metric_history(callback.run_id, name)
+    return [(metric.step, metric.value) for metric in found]
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,7 @@
-import dataclasses
 import json
-import logging
-import math
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,59 +10,15 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
 from nw2v.errors import InputError
-from nw2v.tracking import mlflow_callback
-from nw2v.tracking.mlflow_callback import MlflowCallback, flatten, legal_key
+from nw2v.tracking.mlflow_callback import MlflowCallback
 from nw2v.tracking.processes import process_tags
-from nw2v.tracking.store import Store
 from nw2v.training.callbacks import Pruned, Report
 
-from .conftest import training_start
-
-
-def report(step: int, **metrics: float) -> Report:
-    return Report(step, step // 1000, {f"train/{name}": value for name, value in metrics.items()})
-
-
-def opened(callback: MlflowCallback) -> Store:
-    assert callback.store is not None
-    return callback.store
-
-
-def read(callback: MlflowCallback):
-    return opened(callback).client.get_run(callback.run_id)
-
-
-def history(callback: MlflowCallback, name: str) -> list[tuple[int, float]]:
-    found = opened(callback).client.get_metric_history(callback.run_id, name)
-    return [(metric.step, metric.value) for metric in found]
+from .conftest import history, opened, read, report, training_start
 
 
 def artifacts(callback: MlflowCallback, folder: str = "") -> set[str]:
     return {item.path for item in opened(callback).client.list_artifacts(callback.run_id, folder)}
-
-
-class Faulty:
-    """A client whose store does not take metrics for a while."""
-
-    def __init__(self, client, failures: int):
-        self.client, self.failures = client, failures
-        self.batches: list[int] = []
-
-    def __getattr__(self, name):
-        return getattr(self.client, name)
-
-    def log_batch(self, run_id, metrics=(), params=(), tags=()):
-        if self.failures > 0:
-            self.failures -= 1
-            raise ConnectionError("the store is on holiday\nuntil Monday")
-        self.batches.append(len(metrics))
-        self.client.log_batch(run_id, metrics=metrics, params=params, tags=tags)
-
-
-def use_client(callback: MlflowCallback, failures: int = 0) -> Faulty:
-    client = Faulty(opened(callback).client, failures)
-    callback.store = dataclasses.replace(opened(callback), client=client)
-    return client
 
 
 @pytest.fixture
@@ -165,30 +117,6 @@ def test_a_run_reads_back(new_callback, experiment, model_folder):
     assert resolved["evaluation"]["analogies"] == ["nw2v", "google"]
 
 
-def test_a_corpus_of_a_file_is_known_by_its_path(new_callback, tmp_path):
-    import mlflow.data
-
-    callback = new_callback(configuration={"corpus": {"path": "my text.txt"}})
-    callback.started(training_start())
-    callback.finished(report(1))
-    (given,) = read(callback).inputs.dataset_inputs
-    source: Any = mlflow.data.get_source(given.dataset)
-    assert source.uri == (tmp_path / "my text.txt").as_uri()
-
-
-def test_without_a_configuration_the_settings_are_the_parameters(new_callback):
-    callback = new_callback()
-    callback.started(training_start())
-    callback.finished(report(1))
-    run = read(callback)
-    assert run.info.status == "FINISHED"
-    assert {
-        "dim": "3",
-        "epochs": "5",
-        "loss": "negative_sampling",
-    }.items() <= run.data.params.items()
-
-
 def test_one_callback_for_several_trainings(new_callback):
     callback = new_callback()
     callback.started(training_start())
@@ -202,13 +130,6 @@ def test_one_callback_for_several_trainings(new_callback):
     assert opened(callback).client.get_run(first).info.status == "FAILED"
 
 
-def test_more_parameters_than_mlflow_takes_at_once(new_callback):
-    callback = new_callback(configuration={f"key{i}": i for i in range(250)})
-    callback.started(training_start())
-    callback.finished(report(1))
-    assert len(read(callback).data.params) == 253
-
-
 @pytest.mark.parametrize(("vectors", "expected"), [("all", True), ("best", True), ("none", False)])
 def test_whether_the_vectors_are_logged(new_callback, model_folder, vectors, expected):
     callback = new_callback(vectors=vectors)
@@ -218,105 +139,6 @@ def test_whether_the_vectors_are_logged(new_callback, model_folder, vectors, exp
     logged = artifacts(callback, "model")
     assert ("model/model.safetensors" in logged) == expected
     assert "model/vocabulary.tsv" in logged
-
-
-class TestSending:
-    def test_metrics_wait_and_go_together(self, new_callback):
-        callback = new_callback(flush_seconds=1e9)
-        callback.started(training_start())
-        client = use_client(callback)
-        for step in range(1, 601):
-            callback.step(report(step, loss=1.0, seconds=2.0, learning_rate=0.1))
-        assert client.batches == []
-        callback.epoch(report(601, loss=1.0))
-        callback._sending.join()
-        assert client.batches == [1000, 801]
-        callback.finished(report(602, loss=1.0))
-        assert client.batches == [1000, 801, 1]
-        assert len(history(callback, "train/loss")) == 602
-
-    def test_after_some_seconds_they_go_by_themselves(self, new_callback):
-        callback = new_callback(flush_seconds=0)
-        callback.started(training_start())
-        client = use_client(callback)
-        callback.step(report(1, loss=1.0))
-        callback._sending.join()
-        assert client.batches == [1]
-        callback.finished(report(2))
-
-    def test_a_store_that_takes_its_time_does_not_hold_up_the_training(
-        self, new_callback, monkeypatch
-    ):
-        callback = new_callback(flush_seconds=0)
-        callback.started(training_start())
-        client = use_client(callback)
-        go_on = threading.Event()
-        send = client.log_batch
-
-        def slow(*arguments, **options):
-            go_on.wait(60)
-            send(*arguments, **options)
-
-        monkeypatch.setattr(client, "log_batch", slow)
-        for step in range(1, 11):
-            callback.step(report(step, loss=float(step)))
-        assert client.batches == []
-        go_on.set()
-        callback.finished(report(11))
-        assert history(callback, "train/loss") == [(step, float(step)) for step in range(1, 11)]
-
-    def test_what_a_store_refused_is_sent_again(self, new_callback, caplog):
-        callback = new_callback(flush_seconds=1e9)
-        callback.started(training_start())
-        client = use_client(callback, failures=2)
-        for step in (1, 2):
-            callback.epoch(report(step, loss=float(step)))
-            callback._sending.join()
-        assert client.batches == []
-        callback.finished(report(3, loss=3.0))
-        assert history(callback, "train/loss") == [(1, 1.0), (2, 2.0), (3, 3.0)]
-        assert read(callback).info.status == "FINISHED"
-        assert caplog.messages == []
-
-    def test_what_could_not_be_sent_is_said_once(self, new_callback, caplog):
-        callback = new_callback()
-        callback.started(training_start())
-        use_client(callback, failures=1000)
-        with caplog.at_level(logging.WARNING):
-            callback.epoch(report(1, loss=1.0, seconds=1.0))
-            callback.finished(report(2, loss=2.0))
-        assert caplog.messages == [
-            f"MLflow run {callback.run_id} lacks 3 metrics (the store is on holiday)"
-        ]
-        assert read(callback).info.status == "FINISHED"
-
-    def test_what_waits_is_limited(self, new_callback, caplog, monkeypatch):
-        monkeypatch.setattr(mlflow_callback, "_WAITING_METRICS", 10)
-        callback = new_callback(flush_seconds=1e9)
-        callback.started(training_start())
-        for step in range(1, 16):
-            callback.step(report(step, loss=1.0))
-        callback.finished(report(16))
-        assert [step for step, _ in history(callback, "train/loss")] == list(range(6, 16))
-        assert caplog.messages == [
-            f"MLflow run {callback.run_id} lacks 5 metrics (the store was away for too long)"
-        ]
-
-    def test_values_that_are_no_numbers(self, new_callback):
-        callback = new_callback()
-        callback.started(training_start())
-        callback.step(report(1, loss=math.nan, grade=math.inf, other=-math.inf))
-        callback.finished(report(2))
-        for name in ("loss", "grade", "other"):
-            ((step, value),) = history(callback, f"train/{name}")
-            assert step == 1
-            assert math.isnan(value)
-
-    def test_names_that_mlflow_refuses(self, new_callback):
-        callback = new_callback()
-        callback.started(training_start())
-        callback.finished(Report(1, 1, {"analogy/my set/verbs (past); 1st": 0.5}))
-        assert history(callback, "analogy/my set/verbs _past__ 1st") == [(1, 0.5)]
 
 
 class TestEnds:
@@ -412,63 +234,6 @@ class TestEnds:
 
 
 class TestPlace:
-    def test_an_active_run_is_the_parent(self, store_uri, experiment, monkeypatch, tmp_path):
-        import mlflow
-
-        utils = mlflow.tracking._tracking_service.utils
-        monkeypatch.setattr(utils, "_tracking_uri", store_uri)
-        client = mlflow.MlflowClient(store_uri)
-        identifier = client.create_experiment(experiment, artifact_location=tmp_path.as_uri())
-        with mlflow.start_run(experiment_id=identifier) as parent:
-            callback = MlflowCallback(experiment="not this one")
-            with callback:
-                callback.started(training_start())
-                active: Any = mlflow.active_run()
-                assert active.info.run_id == parent.info.run_id
-                callback.finished(report(1))
-            mlflow.log_metric("mine", 1.0)
-        child = read(callback)
-        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
-        assert child.info.experiment_id == identifier
-        assert client.get_run(parent.info.run_id).info.status == "FINISHED"
-        assert client.get_run(parent.info.run_id).data.metrics == {"mine": 1.0}
-
-    def test_an_active_run_of_another_store_is_not(self, new_callback, monkeypatch):
-        import mlflow
-
-        class Active:
-            info = type("Info", (), {"run_id": "0" * 32, "experiment_id": "1"})
-
-        monkeypatch.setattr(mlflow, "active_run", lambda: Active)
-        monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: "http://elsewhere:5000")
-        callback = new_callback()
-        callback.started(training_start())
-        callback.finished(report(1))
-        assert "mlflow.parentRunId" not in read(callback).data.tags
-
-    def test_the_environment_says_where(self, store_uri, experiment, monkeypatch):
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", store_uri)
-        monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", experiment)
-        first = MlflowCallback()
-        first.started(training_start())
-        first.finished(report(1))
-        assert (opened(first).uri, opened(first).experiment) == (store_uri, experiment)
-
-        monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME")
-        monkeypatch.setenv("MLFLOW_RUN_ID", first.run_id)
-        second = MlflowCallback()
-        second.started(training_start())
-        second.finished(report(1))
-        assert read(second).data.tags["mlflow.parentRunId"] == first.run_id
-        assert opened(second).experiment == experiment
-
-    def test_a_parent_that_is_not_there(self, new_callback, monkeypatch):
-        monkeypatch.setenv("MLFLOW_RUN_ID", "f" * 32)
-        with pytest.raises(
-            InputError, match=r"parent run f+, which MLFLOW_RUN_ID names, is not in"
-        ):
-            new_callback().connect()
-
     def test_an_error_of_the_background_is_raised_where_it_is_waited_for(self):
         callback = MlflowCallback(uri="http://127.0.0.1:9")
         callback.start_connecting()
@@ -547,7 +312,7 @@ callback.started(training_start())
 callback.log_metrics({{"train/loss": 1.5}}, 10)
 assert callback.run_id is not None  # waits for it
 callback.epoch(type("Report", (), {{"metrics": {{}}, "step": 10}}))
-callback._sending.join()
+callback._metrics._sending.join()
 print(callback.run_id, flush=True)
 {end}
 """
@@ -585,23 +350,3 @@ def test_two_processes_start_at_once_on_a_new_store_and_are_not_properly_ended(t
     assert client.get_run(left_open).data.tags["failure"] == (
         "KeyboardInterrupt: the program ended before the run did"
     )
-
-
-def test_flatten():
-    nested = {"a": {"b": 1, "c": {"d": None}}, "e.f": [1, {"g": 2}], "h": {}}
-    assert flatten(nested) == {"a.b": 1, "a.c.d": None, "e.f": [1, {"g": 2}], "h": {}}
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("train/loss", "train/loss"),
-        ("a/../b", "a/b"),
-        ("/a//b/", "a/b"),
-        ("50 %", "50 _"),
-        ("...", "_"),
-        ("x" * 300, "x" * 250),
-    ],
-)
-def test_legal_key(name, expected):
-    assert legal_key(name) == expected
