@@ -23,6 +23,7 @@ PACKAGE = REPOSITORY / "nw2v"
 ROOMS = (
     *(
         "errors",
+        "interrupts",
         "cores",
         "files",
         "json_file",

@@ -81,14 +81,21 @@ class MetricQueue:
         self._sending.start()
 
     def send_rest(self) -> tuple[int, str]:
-        """Send all that still wait, in the end; return how many the run lacks, and why."""
+        """Send all that still wait, in the end; return how many the run lacks, and why.
+
+        Those are given up: what is added later is another run's.
+        """
         if self._sending is not None:
             self._sending.join(_PATIENCE_SECONDS)
         if self._sending is None or not self._sending.is_alive():
             reason = self._send_all()
         else:
             reason = "the store does not answer"
-        return len(self._waiting) + self._lost, reason or "the store was away for too long"
+        with self._waiting_lock:
+            missing = len(self._waiting) + self._lost
+            self._waiting.clear()
+            self._lost = 0
+        return missing, reason or "the store was away for too long"
 
     def _send_all(self) -> str | None:
         """Send all that wait; what fails goes on waiting, and the reason is returned."""

@@ -4,7 +4,9 @@ import math
 import threading
 
 from nw2v.tracking import metric_queue
+from nw2v.tracking.metric_queue import MetricQueue
 from nw2v.tracking.mlflow_callback import MlflowCallback
+from nw2v.tracking.sqlite_client import Metric
 from nw2v.training.callbacks import Report
 
 from .conftest import history, opened, read, report, training_start
@@ -135,3 +137,20 @@ def test_names_that_mlflow_refuses(new_callback):
     callback.started(training_start())
     callback.finished(Report(1, 1, {"analogy/my set/verbs (past); 1st": 0.5}))
     assert history(callback, "analogy/my set/verbs _past__ 1st") == [(1, 0.5)]
+
+
+def test_what_one_run_lacks_does_not_come_into_the_next():
+    taken: list[Metric] = []
+
+    def refuse(metrics: list[Metric]) -> None:
+        raise ConnectionError("gone")
+
+    senders = [refuse, taken.extend]
+    queue = MetricQueue(lambda: senders[0], lambda: True)
+    queue.add({"train/loss": 1.0, "train/seconds": 2.0}, 10)
+    assert queue.send_rest() == (2, "gone")
+    del senders[0]
+    queue.add({"train/loss": 3.0}, 20)
+    missing, _ = queue.send_rest()
+    assert missing == 0
+    assert [(metric.value, metric.step) for metric in taken] == [(3.0, 20)]
