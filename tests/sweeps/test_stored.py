@@ -22,12 +22,12 @@ def stored(tmp_path_factory):
     """A parent run with six children: one failed, one pruned, and an older run of one job."""
     from mlflow.entities import Metric, Param, RunTag
 
-    from nw2v.tracking.store import open_store
+    from nw2v.tracking.store import open_client, open_store
 
     folder = tmp_path_factory.mktemp("store")
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     store = open_store(uri, "sweeps")
-    client = store.client
+    client = open_client(uri)
 
     def run(name, tags, params, metrics, status):
         made = client.create_run(store.experiment_id, tags=tags, run_name=name)
