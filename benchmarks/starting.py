@@ -172,9 +172,10 @@ def report(record: dict[str, Any], arguments: argparse.Namespace) -> str:
         f"Seconds from the start of the process, medians of {arguments.repeats}:",
         table(["", *COLUMNS], rows),
         "Warm: the code is compiled, the text encoded and the store made. A fresh installation has "
-        "no compiled code, no `.pyc` files of nw2v, no encoded text and no store. Trained: the "
-        "passes with their evaluations. MLflow is imported only where there is no store yet, while "
-        "training goes on: a later time holds nothing up. CPU seconds: of the whole command.",
+        "no compiled code, no `.pyc` files of nw2v, no encoded text and no store, nor an empty one "
+        "to copy. Trained: the passes with their evaluations. MLflow is imported only where it has "
+        "to make the store, while training goes on: a later time holds nothing up. CPU seconds: of "
+        "the whole command.",
         f"A sweep of five jobs: from the end of one job to the first step of the next "
         f"{statistics.median(waits):.2f} s (median of {len(waits)}).",
     )
