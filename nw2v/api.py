@@ -211,7 +211,7 @@ def train(
         Unset: all cores that this process may use.
     deterministic : bool
         Give the same vectors bit for bit for a seed, on however many cores: threads compute their
-        steps at the same time and make them in a fixed order, which takes up to twice as long. The
+        steps at the same time and make them in a fixed order, which takes about twice as long. The
         naive softmax gives the same bits anyway.
     dim : int
         Dimensions of the vectors.
