@@ -22,7 +22,7 @@ from typing import Any, TextIO
 from nw2v import __version__
 from nw2v.cli.suggestions import did_you_mean
 from nw2v.errors import FailedJobsError, InputError, NotAvailableError
-from nw2v.interrupts import interrupts_as_such
+from nw2v.interrupts import forget_interrupts, interrupts_as_such, note_interrupt
 
 __all__ = ["main"]
 
@@ -299,16 +299,20 @@ def _short_warnings() -> Iterator[None]:
 
 @contextmanager
 def _termination_interrupts() -> Iterator[None]:
-    """Treat SIGTERM and a closed terminal (SIGHUP) like the keyboard's interrupt.
+    """Treat SIGTERM and a closed terminal (SIGHUP) like the keyboard's interrupt; note them all.
 
     So what was learnt is saved. A hang-up that is ignored already (`nohup`) stays ignored.
     """
+    forget_interrupts()
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     terminals = [stream for stream in (sys.stdout, sys.stderr) if stream.isatty()]
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        note_interrupt()
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         if number != signal.SIGTERM:
             # The shell and the kernel both send it: the second must not break off the saving.
             signal.signal(number, signal.SIG_IGN)
@@ -316,6 +320,8 @@ def _termination_interrupts() -> Iterator[None]:
         raise KeyboardInterrupt("terminated")
 
     numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        numbers.append(signal.SIGINT)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) not in (signal.SIG_IGN, None):
         numbers.append(signal.SIGHUP)
     previous = {number: signal.signal(number, interrupt) for number in numbers}
@@ -324,6 +330,7 @@ def _termination_interrupts() -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+        forget_interrupts()
 
 
 def _point_at_nothing(streams: Sequence[TextIO]) -> None:

@@ -325,10 +325,11 @@ class _Multirun:
             ]
             _remove(parent, tracked, cut_short)  # a search does them anew
             return None
-        number = 1 + max((record.job for record in records.values()), default=-1)
+        taken = {record.job for record in records.values()}
+        number = max(len(self.plan.jobs), 1 + max(taken, default=-1))
         left: list[_Left] = []
         untracked = changed = 0
-        for job in self.plan.jobs:
+        for place, job in enumerate(self.plan.jobs):
             record = records.get(job.identity)
             fingerprint = fingerprints[_text_of(job.settings)]
             if record is not None and _is_done(
@@ -337,10 +338,12 @@ class _Multirun:
                 untracked += record.run_id is None
                 continue
             changed += record is not None and record.is_done
-            if record is None:
-                chosen, number = number, number + 1
-            else:
+            if record is not None:
                 chosen = record.job
+            elif place not in taken:
+                chosen = place  # as at the first start, whichever jobs it began with
+            else:
+                chosen, number = number, number + 1
             overrides = list(job.overrides)
             if self._numbers_folders:
                 overrides.append(f"hydra.sweep.subdir={chosen}")

@@ -18,7 +18,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -94,6 +94,12 @@ class CreatedRun(NamedTuple):
     """A run that was just made."""
 
     info: RunInfo
+
+
+class ExistsError(Exception):
+    """There is an experiment of that name already."""
+
+    error_code = "RESOURCE_ALREADY_EXISTS"  # as MLflow's own errors tell it
 
 
 def is_known(uri: str, file: Path) -> bool:
@@ -179,10 +185,13 @@ class SqliteClient:
         tags: Mapping[str, str] | None = None,
     ) -> str:
         """Make an experiment, and return its id."""
-        is_ordinary = 0 < len(name) <= _LONGEST_NAME and is_local(artifact_location or "")
-        if is_ordinary and self.get_experiment_by_name(name) is None:
-            row = (name, artifact_location, "active", *[_now()] * 2)
-            with suppress(sqlite3.IntegrityError), self._writing() as database:  # has come since
+        if not (0 < len(name) <= _LONGEST_NAME and is_local(artifact_location or "")):
+            # MLflow says what is wrong, and knows other places.
+            created = self.__getattr__("create_experiment")(name, artifact_location, tags)
+            return str(created)
+        row = (name, artifact_location, "active", *[_now()] * 2)
+        try:
+            with self._writing() as database:
                 identifier = database.execute(
                     "INSERT INTO experiments (name, artifact_location, lifecycle_stage,"
                     " creation_time, last_update_time) VALUES (?, ?, ?, ?, ?)",
@@ -192,10 +201,9 @@ class SqliteClient:
                     "INSERT INTO experiment_tags (experiment_id, key, value) VALUES (?, ?, ?)",
                     [(identifier, key, value) for key, value in (tags or {}).items()],
                 )
-                return str(identifier)
-        # MLflow says what is wrong, and knows other places.
-        created = self.__getattr__("create_experiment")(name, artifact_location, tags)
-        return str(created)
+        except sqlite3.IntegrityError:
+            raise ExistsError(f"Experiment(name={name}) already exists") from None
+        return str(identifier)
 
     def experiment_of_run(self, run_id: str) -> str | None:
         """Return the id of the experiment that a run belongs to, None if there is no such run."""

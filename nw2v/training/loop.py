@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nw2v.errors import InputError
-from nw2v.interrupts import interrupts_as_such
+from nw2v.interrupts import interrupts_as_such, raise_noted_interrupt
 from nw2v.training.callbacks import Callback, Report, TrainingStart
 from nw2v.training.trainer import Progress, Trainer
 
@@ -46,6 +46,7 @@ class _Run:
 
     def advance(self, progress: Progress) -> None:
         """Take a trainer's report."""
+        raise_noted_interrupt()
         self.step = progress.step
         self.seconds += progress.seconds
         metrics = {
@@ -121,6 +122,7 @@ def fit(
                 told.append(callback)
                 callback.started(start)
             for epoch in range(trainer.epochs + 1):
+                raise_noted_interrupt()
                 if epoch:
                     trainer.run_epoch(epoch - 1, run.advance)
                     metrics = evaluate() if evaluate else {}
