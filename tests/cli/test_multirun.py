@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -208,6 +209,16 @@ def test_a_failed_job_that_is_no_longer_wanted(text: Path, monkeypatch: pytest.M
         assert main(arguments(text, "seed=1,2")) == 1
     assert main(["train", "sweep.resume=sweep", "seed=1,3"]) == 0
     assert SweepRecord.read(Path("sweep")).swept == ["seed"]
+
+
+def test_jobs_keep_the_numbers_of_their_first_start(text: Path) -> None:
+    assert main(arguments(text, "seed=1,2,3")) == 0
+    shutil.rmtree("sweep/0")  # as where a launcher began with the longest jobs
+    assert main(["train", "sweep.resume=sweep"]) == 0
+    records = [JobRecord.read(folder) for folder in job_folders(Path("sweep"))]
+    assert sorted((record.job, record.settings["seed"]) for record in records) == [
+        *((0, 1), (1, 2), (2, 3))
+    ]
 
 
 def test_the_command_to_go_on_can_be_typed(
