@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from reporting import RESULTS, command_line, in_words, machine, markdown, table, write_results
-from systems import Run, RunFailedError, System, bare_mebibytes, run
+from systems import Run, RunFailedError, System, bare_mebibytes, passes_made, run
 from texts import open_corpus, write_text, write_zipf_text, zipf_counts
 
 from nw2v import Corpus, InputError, WordVectors
@@ -156,13 +156,8 @@ def score(
 
 def speed_of(program: str, run: Run, text: dict[str, Any], setting: dict[str, Any]) -> float:
     """Words a second: words of the vocabulary times passes, by training seconds."""
-    words = run.measured.get("trained_words", text["vocabulary_tokens"] * setting["epochs"])
-    if program == "fastText":
-        # It goes on until it has trained as many words as the text has, with those that are too
-        # rare for the vocabulary, which it skips: more than the passes that it was asked for.
-        ends = text["sentences"]
-        words *= (text["tokens"] + ends) / (text["vocabulary_tokens"] + ends)
-    return float(words) / float(run.measured["training_seconds"])
+    words = text["vocabulary_tokens"] * setting["epochs"] * passes_made(program, text)
+    return float(run.measured.get("trained_words", words)) / float(run.measured["training_seconds"])
 
 
 def summary(runs: Sequence[dict[str, Any]], base: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -214,6 +214,16 @@ def pword2vec_options(setting: dict[str, Any], rate: float, seed: int) -> list[s
     return _flags({**_shared_options(setting, rate), "batch-size": 2 * setting["window"] + 1})
 
 
+def passes_made(program: str, text: dict[str, Any]) -> float:
+    """Passes that a program makes over the words of the vocabulary for each that is asked for."""
+    if program != "fastText":
+        return 1.0
+    # It goes on until it has read as many words and ends of sentences as the text has, without
+    # counting those that are too rare for the vocabulary, which it skips.
+    ends = int(text["sentences"])
+    return float((text["tokens"] + ends) / (text["vocabulary_tokens"] + ends))
+
+
 def fasttext_options(setting: dict[str, Any], rate: float, seed: int) -> list[str]:
     """Options of fastText without parts of words, which makes it skip-gram as word2vec has it."""
     options = {

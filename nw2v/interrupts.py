@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# What Python or a library stumbles over when a KeyboardInterrupt breaks it off between two lines.
-_STUMBLES = (RuntimeError, AttributeError, TypeError, ValueError, LookupError, AssertionError)
-
 _noted = False
 
 
@@ -70,12 +67,11 @@ def _stumbled_over(error: BaseException) -> KeyboardInterrupt | None:
         seen.add(id(current))
         before = current.__cause__ or current.__context__
         if isinstance(before, KeyboardInterrupt):
-            return before if type(current) in _STUMBLES or _is_of_library(current) else None
+            return None if _is_on_purpose(current) else before
         current = before
     return None
 
 
-def _is_of_library(error: BaseException) -> bool:
-    """Whether an error is of none of nw2v's own kinds, nor one of the system's."""
-    module = type(error).__module__
-    return module != "builtins" and module.partition(".")[0] != "nw2v"
+def _is_on_purpose(error: BaseException) -> bool:
+    """Whether an error is one of nw2v's own, or of the system's, such as a full disk."""
+    return isinstance(error, OSError) or type(error).__module__.partition(".")[0] == "nw2v"

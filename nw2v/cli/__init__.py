@@ -303,7 +303,6 @@ def _termination_interrupts() -> Iterator[None]:
 
     So what was learnt is saved. A hang-up that is ignored already (`nohup`) stays ignored.
     """
-    forget_interrupts()
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -13,12 +13,13 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from nw2v.cli.override_kinds import OverrideKinds
 from nw2v.cli.settings import leaves
 
 _JOBS_FOLDER = "hydra.sweep.subdir"  # the one key below hydra that jobs are given one by one
@@ -73,7 +74,8 @@ class _Composer:
         self._loader, self._master = loader, master
         of_hydra: Any = OmegaConf.to_container(master.hydra.overrides.hydra, resolve=False)
         self._overrides_of_hydra: list[str] = of_hydra
-        self._is_group_by_key: dict[str, bool] = {}
+        name = master.hydra.job.config_name
+        self._kinds = OverrideKinds(loader, name, self._overrides_of_hydra)
         # By the overrides that do more than set a value; None: not to be relied on.
         self._composed: dict[tuple[str, ...], _Composed | None] = {}
 
@@ -136,31 +138,18 @@ class _Composer:
         )
 
     def _sets_value(self, override: Override) -> bool:
-        """Whether an override changes a single value, rather than the choice of a group."""
-        key = override.key_or_group
-        return (
-            override.type == OverrideType.CHANGE
-            and override.package is None
-            and (key == _JOBS_FOLDER or not override.is_hydra_override())
-            and isinstance(override.value(), str | int | float | None)
-            and not self._is_group(key)
-        )
+        """Whether an override changes a single value."""
+        is_single = isinstance(override.value(), str | int | float | None)
+        return is_single and self._kinds.sets_value(override, of_hydra=(_JOBS_FOLDER,))
 
     def _may_affect(self, other: Override, key: str) -> bool:
         """Whether an override that is no value may have to do with a key, wherever it stands."""
         if other.key_or_group == "hydra.searchpath":
             return True  # there may be other groups
-        if self._is_group(other.key_or_group) and not isinstance(other.value(), dict):
+        if self._kinds.is_group(other.key_or_group) and not isinstance(other.value(), dict):
             return False  # Hydra sets values when all groups are chosen
         one, two = f"{other.key_or_group}.", f"{key}."
         return one.startswith(two) or two.startswith(one)
-
-    def _is_group(self, key: str) -> bool:
-        if key not in self._is_group_by_key:
-            name = self._master.hydra.job.config_name
-            options = self._loader.get_group_options(key, None, name, self._overrides_of_hydra)
-            self._is_group_by_key[key] = bool(options)
-        return self._is_group_by_key[key]
 
 
 class _Composed:

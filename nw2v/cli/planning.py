@@ -10,7 +10,7 @@ from typing import Any
 from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from nw2v.cli.configuration import (
@@ -22,6 +22,7 @@ from nw2v.cli.configuration import (
     plain,
     readable_errors,
 )
+from nw2v.cli.override_kinds import OverrideKinds
 from nw2v.cli.settings import leaves, read_settings
 from nw2v.errors import InputError
 from nw2v.sweeps.files import identity, without_effect
@@ -96,12 +97,14 @@ def plan_jobs(line: CommandLine) -> Plan:
                 for each in given
                 if each.is_hydra_override() and not each.is_sweep_override()
             ]
+            fixed = [each for each in given if not each.is_sweep_override()]
             keys = {each.get_key_element() for each in given}
             preset = parser.parse_overrides(
                 [f"{key}={value}" for key, value in (base.hydra.sweeper.params or {}).items()]
             )
             given = [*(each for each in preset if each.get_key_element() not in keys), *given]
-            return _grid(_Composer(name, line, base, loader), given, set(hydras))
+            composer = _Composer(name, additional_folder(line), base, fixed, loader)
+            return _grid(composer, given, set(hydras))
         if OmegaConf.select(base, "hydra.sweeper._target_") == OPTUNA_SWEEPER:
             from nw2v.cli.search.sweep import read_search
 
@@ -130,9 +133,9 @@ def _grid(composer: _Composer, given: Sequence[Override], hydras: set[str]) -> P
         if mark not in jobs:
             idle = without_effect(settings)
             texts = [
-                f"{key}=null" if (key := each.key_or_group) in idle else text
-                for text, each in combination
-                if text not in hydras
+                f"{key}=null" if (key := each.key_or_group) in idle else str(each.input_line)
+                for each in combination
+                if each.input_line not in hydras
             ]
             settings |= dict.fromkeys(idle)
             jobs[mark] = PlannedJob(texts, settings, mark)
@@ -140,10 +143,7 @@ def _grid(composer: _Composer, given: Sequence[Override], hydras: set[str]) -> P
     return Plan(composer.base, [job.settings for job in planned], planned, number - len(planned))
 
 
-_Choice = tuple[str, Override]
-
-
-def _choices(override: Override) -> list[_Choice]:
+def _choices(override: Override) -> list[Override]:
     """Return the values of an override, each as an override of its own."""
     if override.is_sweep_override() and not override.is_discrete_sweep():
         raise InputError(
@@ -152,12 +152,11 @@ def _choices(override: Override) -> list[_Choice]:
         )
     key = override.get_key_element()
     if not override.is_sweep_override():
-        return [(str(override.input_line), override)]
+        return [override]
     texts = [f"{key}={value}" for value in override.sweep_string_iterator()]
     if not texts:
         raise InputError(f"{override.input_line}: no values to sweep over")
-    parsed = OverridesParser.create(override.config_loader).parse_overrides(texts)
-    return list(zip(texts, parsed, strict=True))
+    return OverridesParser.create(override.config_loader).parse_overrides(texts)
 
 
 class _Composer:
@@ -166,39 +165,33 @@ class _Composer:
     Hydra takes a fifth of a second for each; most jobs of a sweep choose the same groups.
     """
 
-    def __init__(self, name: str, line: CommandLine, base: DictConfig, loader: Any) -> None:
-        self._name, self._more, self._loader = name, additional_folder(line), loader
-        self._is_value: dict[str, bool] = {}
+    def __init__(
+        self,
+        name: str,
+        more: Sequence[str],
+        base: DictConfig,
+        fixed: Sequence[Override],
+        loader: Any,
+    ) -> None:
+        self._name, self._more = name, more
+        self._kinds = OverrideKinds(loader, name, more)
         # What has been composed without the values that are swept, by the groups chosen in it.
         self.base = base
-        given = OverridesParser.create(loader).parse_overrides(line.overrides)
-        fixed = [(str(each.input_line), each) for each in given if not each.is_sweep_override()]
         self._composed = {self._groups(fixed): _Composed(base)}
 
-    def configuration(self, choices: Sequence[_Choice]) -> dict[str, Any]:
+    def configuration(self, choices: Sequence[Override]) -> dict[str, Any]:
         """Return the application's configuration under some overrides, by dotted key."""
         groups = self._groups(choices)
         if groups not in self._composed:
             self._composed[groups] = _Composed(
                 compose(self._name, [*groups, *self._more], return_hydra_config=True)
             )
-        values = [override for text, override in choices if self._sets_value(text, override)]
+        values = [each for each in choices if self._kinds.sets_value(each)]
         return self._composed[groups].with_values(values)
 
-    def _groups(self, choices: Sequence[_Choice]) -> tuple[str, ...]:
+    def _groups(self, choices: Sequence[Override]) -> tuple[str, ...]:
         """Return the overrides that do more than change a value."""
-        return tuple(text for text, override in choices if not self._sets_value(text, override))
-
-    def _sets_value(self, text: str, override: Override) -> bool:
-        """Whether an override changes a value, rather than the choice of a group."""
-        if text not in self._is_value:
-            self._is_value[text] = (
-                override.type == OverrideType.CHANGE
-                and override.package is None
-                and not override.is_hydra_override()
-                and not self._loader.get_group_options(override.key_or_group)
-            )
-        return self._is_value[text]
+        return tuple(str(each.input_line) for each in choices if not self._kinds.sets_value(each))
 
 
 class _Composed:

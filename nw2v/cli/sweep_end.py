@@ -19,8 +19,7 @@ from nw2v.sweeps.wording import numbers
 from nw2v.tracking.run_values import BEST_RUN_TAG
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from nw2v.sweeps.findings import Findings
     from nw2v.tracking.parent_run import ParentRun
 
 _log = logging.getLogger(__name__)
@@ -85,29 +84,26 @@ def _report(folder: Path, parent: ParentRun | None, vectors: str) -> None:
     lines = ["", table_text(found.jobs), "", *sentences(found), ""]
     lines.append(f"report      {short_path(folder / 'report.html')}")
     if parent is not None:
-        parent.log(written, _give_best(frame, parent, vectors))
+        parent.log(written, _give_best(found, parent, vectors))
         lines.append(f"MLflow      experiment {parent.experiment}, run {parent.run_name}")
     with suppress(OSError):  # All is written; what cannot be printed is told at the end.
         print("\n".join(lines), flush=True)
 
 
-def _give_best(frame: pd.DataFrame, parent: ParentRun, vectors: str) -> dict[str, float]:
+def _give_best(found: Findings, parent: ParentRun, vectors: str) -> dict[str, float]:
     """Tell the parent run which job is best; return that job's metric."""
-    from nw2v.sweeps.design import finished, goal
-    from nw2v.sweeps.ranking import ranked
+    from nw2v.sweeps.design import finished
 
-    metric, _ = goal(frame)
-    tracked = finished(frame, metric).dropna(subset=["run_id"])
+    tracked = finished(found.frame, found.metric).dropna(subset=["run_id"]).set_index("job")
     if not len(tracked):
         return {}
-    number = ranked(tracked)["job"].iloc[0]
-    best = tracked.set_index("job").loc[number]
+    best = tracked.loc[next(job for job in found.jobs["job"] if job in tracked.index)]
     run_id, folder = str(best["run_id"]), Path(best["folder"])
     parent.set_tags({BEST_RUN_TAG: run_id})
     if vectors == "best":
         parent.log_vectors_of(run_id, folder)
     parent.log_figures_of(run_id, pictures(nw2v.load(folder), best["evaluation.vectors"]))
-    return {metric: float(best[metric])}
+    return {found.metric: float(best[found.metric])}
 
 
 def raise_failures(folder: Path, jobs: Mapping[str, int] | None, resume: str) -> None:

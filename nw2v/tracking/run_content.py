@@ -169,9 +169,10 @@ def model_files(folder: Path, *, with_vectors: bool, left_out: Collection[str]) 
 
 
 def draw(figure: Figure, path: Path) -> None:
-    """Write a picture to a file."""
-    # Pillow's own level takes a third longer, and its files are no smaller.
-    options: dict[str, Any] = {"pil_kwargs": {"compress_level": 3}} if path.suffix == ".png" else {}
+    """Write a figure, the user's own or not, in the format that the path's ending names."""
+    from nw2v.plots.figure import PNG_OPTIONS
+
+    options: dict[str, Any] = {"pil_kwargs": dict(PNG_OPTIONS)} if path.suffix == ".png" else {}
     figure.savefig(path, **options)
 
 

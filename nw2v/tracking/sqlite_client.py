@@ -106,7 +106,7 @@ def is_known(uri: str, file: Path) -> bool:
     """Return whether the store at `uri`, the SQLite file `file`, may be written without MLflow."""
     if "?" in uri or not file.is_file():
         return False
-    if workspaces_are_on():
+    if os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").strip().lower() in ("true", "1"):
         return False
     try:
         with closing(_connect(file)) as database:
@@ -114,11 +114,6 @@ def is_known(uri: str, file: Path) -> bool:
     except sqlite3.Error:
         return False
     return len(found) == 1 and found[0][0] in KNOWN_SCHEMAS
-
-
-def workspaces_are_on() -> bool:
-    """Return whether MLflow's stores have workspaces, of which nothing is known here."""
-    return os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").strip().lower() in ("true", "1")
 
 
 def is_local(location: str) -> bool:
@@ -189,13 +184,13 @@ class SqliteClient:
             # MLflow says what is wrong, and knows other places.
             created = self.__getattr__("create_experiment")(name, artifact_location, tags)
             return str(created)
-        row = (name, artifact_location, "active", *[_now()] * 2)
+        now = _now()
         try:
             with self._writing() as database:
                 identifier = database.execute(
                     "INSERT INTO experiments (name, artifact_location, lifecycle_stage,"
-                    " creation_time, last_update_time) VALUES (?, ?, ?, ?, ?)",
-                    row,
+                    " creation_time, last_update_time) VALUES (?, ?, 'active', ?, ?)",
+                    (name, artifact_location, now, now),
                 ).lastrowid
                 database.executemany(
                     "INSERT INTO experiment_tags (experiment_id, key, value) VALUES (?, ?, ?)",

@@ -20,7 +20,7 @@ from nw2v.errors import InputError
 from nw2v.files import exclusive
 from nw2v.tracking.descriptions import EXPERIMENT_TAGS
 from nw2v.tracking.empty_store import copy_empty_store, keep_empty_store
-from nw2v.tracking.sqlite_client import SqliteClient, is_known, is_local, workspaces_are_on
+from nw2v.tracking.sqlite_client import SqliteClient, is_known, is_local
 from nw2v.tracking.store_address import (
     ARTIFACT_FOLDER,
     DEFAULT_EXPERIMENT,
@@ -236,7 +236,7 @@ def _light_client(uri: str) -> SqliteClient | None:
 
 def _copy_if_new(file: Path) -> None:
     """Make a store that is not there yet without MLflow, if there is one to copy."""
-    if not file.exists() and not workspaces_are_on():
+    if not file.exists():
         copy_empty_store(file, file.parent / ARTIFACT_FOLDER)
 
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from nw2v.plots.figure import dress, new_figure, png
+from nw2v.plots.figure import PNG_OPTIONS, dress, new_figure, png
 
 
 @pytest.mark.parametrize("has_layout", [True, False])
@@ -18,5 +18,5 @@ def test_a_file_is_what_matplotlib_would_write(has_layout):
         return figure
 
     expected = io.BytesIO()
-    drawn().savefig(expected, format="png")
+    drawn().savefig(expected, format="png", pil_kwargs=dict(PNG_OPTIONS))
     assert png(drawn()) == expected.getvalue()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nw2v.tracking import sqlite_client, store
+from nw2v.tracking import sqlite_client
 from nw2v.tracking.empty_store import copy_empty_store, keep_empty_store, kept_file
 from nw2v.tracking.sqlite_client import SqliteClient, is_known
 from nw2v.tracking.store import open_client, open_store
@@ -119,15 +119,12 @@ def test_a_cache_that_cannot_be_written_is_no_harm(first, kept):
     assert kept.parent.read_text() == "not a folder"
 
 
+@pytest.mark.usefixtures("first", "kept")
 def test_with_workspaces_mlflow_makes_the_store(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(store, "copy_empty_store", lambda *given: asked.append(given))
     monkeypatch.setenv("MLFLOW_ENABLE_WORKSPACES", "true")
-    store._copy_if_new(tmp_path / "mlflow.db")
-    assert not asked
+    assert not copy_empty_store(tmp_path / "mlflow.db", tmp_path)
     monkeypatch.delenv("MLFLOW_ENABLE_WORKSPACES")
-    store._copy_if_new(tmp_path / "mlflow.db")
-    assert asked == [(tmp_path / "mlflow.db", tmp_path / "mlartifacts")]
+    assert copy_empty_store(tmp_path / "mlflow.db", tmp_path)
 
 
 _OPEN = """
