@@ -36,31 +36,22 @@ class Step:
         self.dim, self.pairs, self.pool = dim, pairs, pool
         self.outsides = aligned_zeros(ROWS, length)
         self.centers = aligned_zeros(ROWS, length)
-        self.panel, self.gradients = aligned_zeros(BATCH, length), aligned_zeros(BATCH, length)
-        self.columns = aligned_zeros(length, BATCH)
+        self.gradients = aligned_zeros(BATCH, length)
         self.steps = aligned_zeros(pool, BATCH)
         self.weights = np.ones(BATCH, dtype=np.float32)
         self.center_words = random.permutation(ROWS)[:BATCH].astype(np.int32)
         self.negatives = random.integers(0, ROWS, pool).astype(np.int32)
         self.words = random.integers(0, ROWS, pairs + COPIED).astype(np.int32)
-        self.members = np.sort(random.integers(0, BATCH, pairs + COPIED)).astype(np.int32)
-        self.first_pair = np.searchsorted(self.members[:pairs], np.arange(BATCH + 1)).astype(
-            np.int32
-        )
+        numbers = np.sort(random.integers(0, BATCH, pairs + COPIED))
+        self.members = self.center_words[numbers]
+        self.first_pair = np.searchsorted(numbers[:pairs], np.arange(BATCH + 1)).astype(np.int32)
         self.pair_steps = np.zeros(pairs + 2 * BATCH, dtype=np.float32)
 
 
 @kernel
-def _gather(n, lanes, centers, words, panel, columns):  # type: ignore[no-untyped-def]
+def _scores(n, lanes, outsides, negatives, centers, words, steps):  # type: ignore[no-untyped-def]
     for _ in range(n):
-        batches.gather_rows(lanes, centers, words, BATCH, panel)
-        batches.transpose_batch(lanes, panel, columns)
-
-
-@kernel
-def _scores(n, lanes, outsides, negatives, columns, dim, steps):  # type: ignore[no-untyped-def]
-    for _ in range(n):
-        batches.batch_scores(lanes, outsides, negatives, 0, len(negatives), columns, dim, steps)
+        batches.batch_scores(lanes, outsides, negatives, 0, len(negatives), centers, words, steps)
 
 
 @kernel
@@ -79,15 +70,16 @@ def _sums(n, lanes, outsides, negatives, steps, gradients):  # type: ignore[no-u
 
 
 @kernel
-def _steps(n, lanes, outsides, negatives, steps, panel):  # type: ignore[no-untyped-def]
+def _steps(n, lanes, outsides, negatives, steps, centers, words):  # type: ignore[no-untyped-def]
+    last = len(negatives)
     for _ in range(n):
-        batches.add_from_batch(lanes, outsides, negatives, 0, len(negatives), steps, panel)
+        batches.add_from_batch(lanes, outsides, negatives, 0, last, steps, centers, words)
 
 
 @kernel
-def _pair_scores(n, lanes, outsides, words, panel, members, pairs, steps):  # type: ignore[no-untyped-def]
+def _pair_scores(n, lanes, outsides, words, centers, members, pairs, steps):  # type: ignore[no-untyped-def]
     for _ in range(n):
-        batches.pair_scores(lanes, outsides, words, panel, members, pairs, steps)
+        batches.pair_scores(lanes, outsides, words, centers, members, pairs, steps)
 
 
 @kernel
@@ -107,9 +99,9 @@ def _pair_sums(n, lanes, gradients, outsides, words, steps, first_pair):  # type
 
 
 @kernel
-def _pair_steps(n, lanes, outsides, words, steps, pairs, panel, members):  # type: ignore[no-untyped-def]
+def _pair_steps(n, lanes, outsides, words, steps, pairs, centers, members):  # type: ignore[no-untyped-def]
     for _ in range(n):
-        batches.add_to_rows(lanes, outsides, words, steps, pairs, panel, members)
+        batches.add_to_rows(lanes, outsides, words, steps, pairs, centers, members)
 
 
 @kernel
@@ -123,14 +115,9 @@ def calls_of(s: Step) -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], fl
     dense, sparse = s.dim * BATCH * s.pool, s.dim * s.pairs
     pairs = s.pairs
     return {
-        "centers: gather and transpose": (
-            _gather,
-            (s.lanes, s.centers, s.center_words, s.panel, s.columns),
-            0,
-        ),
         "negatives: scores": (
             _scores,
-            (s.lanes, s.outsides, s.negatives, s.columns, s.dim, s.steps),
+            (s.lanes, s.outsides, s.negatives, s.centers, s.center_words, s.steps),
             dense,
         ),
         "negatives: sigmoid and loss": (_noise, (s.lanes, s.steps, s.weights), 0),
@@ -141,12 +128,12 @@ def calls_of(s: Step) -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], fl
         ),
         "negatives: steps": (
             _steps,
-            (s.lanes, s.outsides, s.negatives, s.steps, s.panel),
+            (s.lanes, s.outsides, s.negatives, s.steps, s.centers, s.center_words),
             dense,
         ),
         "pairs: scores": (
             _pair_scores,
-            (s.lanes, s.outsides, s.words, s.panel, s.members, pairs, s.pair_steps),
+            (s.lanes, s.outsides, s.words, s.centers, s.members, pairs, s.pair_steps),
             sparse,
         ),
         "pairs: sigmoid and loss": (_pair_terms, (s.lanes, s.pair_steps, pairs), 0),
@@ -157,7 +144,7 @@ def calls_of(s: Step) -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], fl
         ),
         "pairs: steps": (
             _pair_steps,
-            (s.lanes, s.outsides, s.words, s.pair_steps, pairs, s.panel, s.members),
+            (s.lanes, s.outsides, s.words, s.pair_steps, pairs, s.centers, s.members),
             sparse,
         ),
         "centers: steps": (_scatter, (s.lanes, s.centers, s.center_words, s.gradients), 0),

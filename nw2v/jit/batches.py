@@ -61,10 +61,8 @@ from nw2v.jit.registers import (
 
 BATCH = 16
 """Centers of a batch: as many on every CPU, so that all do the same."""
-ROWS_MULTIPLE = 8
-"""Negatives whose scores are computed at once; a batch has a multiple of so many."""
 ROWS_AT_ONCE = 4
-"""Negatives whose steps are made at once."""
+"""Negatives that are worked on at once; a batch has a multiple of so many."""
 CENTERS_AT_ONCE = 4
 """Centers whose gradients are computed at once."""
 COPIED = 8
@@ -107,26 +105,18 @@ def fill_words(lanes, target, place, count, word):  # type: ignore[no-untyped-de
         target[place + k] = word
 
 
-def transpose_batch(lanes, panel, columns):  # type: ignore[no-untyped-def]
-    """Compute ``columns[i, b] = panel[b, i]``: (BATCH, length) to (length, BATCH)."""
-    for b in range(BATCH):
-        for i in range(panel.shape[1]):
-            columns[i, b] = panel[b, i]
+def batch_scores(lanes, matrix, rows, first, last, panel, members, scores):  # type: ignore[no-untyped-def]
+    """Compute ``scores[k, b] = matrix[rows[k]] . panel[members[b]]`` for k = first ... last - 1.
 
-
-def batch_scores(lanes, matrix, rows, first, last, columns, depth, scores):  # type: ignore[no-untyped-def]
-    """Compute ``scores[k, b] = matrix[rows[k]] . columns[:, b]`` for k = first ... last - 1.
-
-    Only the first `depth` columns of the matrix are read: the others are padding. Both `first` and
-    `last` must be multiples of `ROWS_MULTIPLE`.
+    Both `first` and `last` must be multiples of `ROWS_AT_ONCE`.
     """
     for k in range(first, last):
         row = rows[k]
         for b in range(BATCH):
-            scores[k, b] = np.float32(0)
-        for i in range(depth):
-            for b in range(BATCH):
-                scores[k, b] += matrix[row, i] * columns[i, b]
+            total = np.float32(0)
+            for i in range(matrix.shape[1]):
+                total += matrix[row, i] * panel[members[b], i]
+            scores[k, b] = total
 
 
 def noise_terms(lanes, scores, count, weights, rate):  # type: ignore[no-untyped-def]
@@ -163,17 +153,17 @@ def sum_for_centers(lanes, matrix, rows, count, steps, first, gradients):  # typ
                 gradients[b, i] += step * matrix[row, i]
 
 
-def add_from_batch(lanes, matrix, rows, first, last, steps, panel):  # type: ignore[no-untyped-def]
-    """Add ``steps[k, b] * panel[b]`` to ``matrix[rows[k]]``, k = first ... last - 1, one by one.
+def add_from_batch(lanes, matrix, rows, first, last, steps, panel, members):  # type: ignore[no-untyped-def]
+    """Add ``steps[k, b] * panel[members[b]]`` to ``matrix[rows[k]]``: one by one.
 
-    Both `first` and `last` must be multiples of `ROWS_AT_ONCE`.
+    For k = first ... last - 1; both `first` and `last` must be multiples of `ROWS_AT_ONCE`.
     """
     for k in range(first, last):
         row = rows[k]
         for b in range(BATCH):
             step = steps[k, b]
             for i in range(matrix.shape[1]):
-                matrix[row, i] += step * panel[b, i]
+                matrix[row, i] += step * panel[members[b], i]
 
 
 def pair_scores(lanes, matrix, rows, panel, members, count, scores):  # type: ignore[no-untyped-def]
@@ -231,23 +221,6 @@ def prefetch_rows(lanes, matrix, rows, first, last):  # type: ignore[no-untyped-
 # --- LLVM code ------------------------------------------------------------------------------------
 
 
-def _transposed(builder: ir.IRBuilder, square: list[ir.Value]) -> list[ir.Value]:
-    """Transpose a square of registers, by exchanging ever larger blocks."""
-    lanes, values = len(square), list(square)
-    distance = 1
-    while distance < lanes:
-        low = [lanes + lane - distance if lane & distance else lane for lane in range(lanes)]
-        high = [lanes + lane if lane & distance else lane + distance for lane in range(lanes)]
-        masks = [ir.Constant(ir.VectorType(INT, lanes), mask) for mask in (low, high)]
-        for i in range(lanes):
-            if not i & distance:
-                pair = values[i], values[i + distance]
-                for place, mask in zip((i, i + distance), masks, strict=True):
-                    values[place] = builder.shuffle_vector(*pair, mask)
-        distance *= 2
-    return values
-
-
 def _emit_gather_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
     matrix, rows, count, panel = arguments
     length = registers * LANES
@@ -299,46 +272,25 @@ def _emit_fill_words(builder: ir.IRBuilder, registers: int, arguments: list[ir.V
         builder.store(value, pointer).align = FLOAT_BYTES
 
 
-def _emit_transpose_batch(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    panel, columns = arguments
-    length = registers * LANES
-    with cgutils.for_range_slice(builder, number(0), number(length), number(LANES)) as (i, _):
-        for first in range(0, BATCH, LANES):
-            square = [
-                load_register(builder, panel, plus(builder, i, (first + r) * length))
-                for r in range(LANES)
-            ]
-            start = builder.mul(i, number(BATCH))
-            for r, value in enumerate(_transposed(builder, square)):
-                place = plus(builder, start, r * BATCH + first)
-                pointer = register_pointer(builder, columns, place, LANES)
-                store(builder, value, pointer, FLOAT_BYTES * LANES)
-
-
 def _emit_batch_scores(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, first, last, columns, depth, scores = arguments
-    length, groups = registers * LANES, BATCH // LANES
-    tile = max(4, LANES // 2)
-    with cgutils.for_range_slice(builder, first, last, number(tile)) as (k, _):
-        starts = [row_start(builder, rows, plus(builder, k, t), length) for t in range(tile)]
-        bases = [builder.gep(matrix, [start]) for start in starts]
-        sums = sums_of_tile(builder, tile, groups)
-        with cgutils.for_range(builder, depth) as loop:
-            place = builder.mul(loop.index, number(BATCH))
-            vs = [
-                load_register(builder, columns, plus(builder, place, g * LANES))
-                for g in range(groups)
-            ]
-            for t in range(tile):
-                u = load_splat(builder, bases[t], loop.index)
-                for g in range(groups):
-                    add_product(builder, u, vs[g], sums[t][g])
-        for t in range(tile):
-            place = builder.mul(plus(builder, k, t), number(BATCH))
-            for g in range(groups):
-                offset = plus(builder, place, g * LANES)
-                pointer = register_pointer(builder, scores, offset, LANES)
-                store(builder, builder.load(sums[t][g]), pointer, FLOAT_BYTES * LANES)
+    matrix, rows, first, last, panel, members, scores = arguments
+    length, few, many = registers * LANES, 2, 4
+    with cgutils.for_range_slice(builder, first, last, number(few)) as (k, _):
+        us = [row_start(builder, rows, plus(builder, k, t), length) for t in range(few)]
+        with cgutils.for_range_slice(builder, number(0), number(BATCH), number(many)) as (b, _):
+            vs = [row_start(builder, members, plus(builder, b, t), length) for t in range(many)]
+            sums = sums_of_tile(builder, few, many)
+            for column in range(0, length, LANES):
+                values = [load_register(builder, panel, plus(builder, v, column)) for v in vs]
+                for u, totals in zip(us, sums, strict=True):
+                    factor = load_register(builder, matrix, plus(builder, u, column))
+                    for value, total in zip(values, totals, strict=True):
+                        add_product(builder, factor, value, total)
+            for t, totals in enumerate(sums):
+                place = builder.add(builder.mul(plus(builder, k, t), number(BATCH)), b)
+                pointer = register_pointer(builder, scores, place, many)
+                total = sum_lanes_of_four(builder, [builder.load(total) for total in totals])
+                store(builder, total, pointer, FLOAT_BYTES * many)
 
 
 def _emit_noise_terms(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> ir.Value:
@@ -407,7 +359,7 @@ def _emit_sum_for_centers(builder: ir.IRBuilder, registers: int, arguments: list
 
 
 def _emit_add_from_batch(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, begin, end, steps, panel = arguments
+    matrix, rows, begin, end, steps, panel, members = arguments
     length, tile = registers * LANES, ROWS_AT_ONCE
     for columns in stretches(registers, MOST_SUMS // tile):
         with cgutils.for_range_slice(builder, begin, end, number(tile)) as (k, _):
@@ -418,7 +370,7 @@ def _emit_add_from_batch(builder: ir.IRBuilder, registers: int, arguments: list[
                 _,
             ):
                 for b in (plus(builder, first, step) for step in range(_UNROLLED)):
-                    (start,) = row_starts(builder, [b], length)
+                    start = row_start(builder, members, b, length)
                     vs = [load_register(builder, panel, plus(builder, start, c)) for c in columns]
                     for t in range(tile):
                         step = load_splat(builder, steps, builder.add(places[t], b))
@@ -552,11 +504,10 @@ also_in_registers(gather_rows, _emit_gather_rows, "aaia")
 also_in_registers(scatter_rows, _emit_scatter_rows, "aaiia")
 also_in_registers(copy_words, _emit_copy_words, "aiiai")
 also_in_registers(fill_words, _emit_fill_words, "aiii")
-also_in_registers(transpose_batch, _emit_transpose_batch, "aa")
-also_in_registers(batch_scores, _emit_batch_scores, "aaiiaia")
+also_in_registers(batch_scores, _emit_batch_scores, "aaiiaaa")
 also_in_registers(noise_terms, _emit_noise_terms, "aiaf", types.float32)
 also_in_registers(sum_for_centers, _emit_sum_for_centers, "aaiaia")
-also_in_registers(add_from_batch, _emit_add_from_batch, "aaiiaa")
+also_in_registers(add_from_batch, _emit_add_from_batch, "aaiiaaa")
 also_in_registers(pair_scores, _emit_pair_scores, "aaaaia")
 also_in_registers(add_pair_rows, _emit_add_pair_rows, "aiaaaii")
 also_in_registers(logistic_terms, _emit_logistic_terms, "aifffa", types.float32)

@@ -33,7 +33,6 @@ from nw2v.jit.batches import (
     CENTERS_AT_ONCE,
     COPIED,
     ROWS_AT_ONCE,
-    ROWS_MULTIPLE,
     add_from_batch,
     add_pair_rows,
     add_to_rows,
@@ -47,7 +46,6 @@ from nw2v.jit.batches import (
     prefetch_rows,
     scatter_rows,
     sum_for_centers,
-    transpose_batch,
 )
 from nw2v.jit.compile import kernel
 from nw2v.jit.random import random_bits, word64
@@ -62,13 +60,14 @@ from nw2v.kernels.crew import (
     open_phase,
     wait_for_item,
 )
+from nw2v.kernels.noise import TABLE_REPEATS
 from nw2v.kernels.stream import Windows, draw_windows, windows_for
 
 _NOISE = word64(0x6E6F697365)
 
 POOL_SHARE = 0.5
 """Negatives of a step for each negative that the average window stands for in it,"""
-SMALLEST_POOL, LARGEST_POOL = 8, 16
+SMALLEST_POOL, LARGEST_POOL = 4, 16
 """within these bounds."""
 MOST_NEGATIVES_A_STEP = 64.0
 """Negatives that the average window may stand for in one step."""
@@ -76,13 +75,10 @@ LARGEST_DRIFT = 8.0
 """How far steps on one word may add up, in steps of a full pair, at scores that do not see them."""
 LARGEST_LOCAL_DRIFT = 4.0
 """The same where a piece of text names one word again and again: its words all pull together."""
-MOST_ALIKE = 2
+MOST_ALIKE = 4
 """Windows of one center word that a batch may have."""
 MOST_AT_ONCE = 8
 """Batches of a crew that are computed before their steps are made: so many threads can work."""
-
-OUTSIDES_ASKED, CENTERS_ASKED = 4, 2
-"""Rows of U and V that are asked for at once, ahead of the batch that needs them."""
 
 # Places in `Batch.state`: the first center of the batch, of the next one, and the end of all; how
 # many centers a batch may have; which part of their pairs is next; where in the noise table the
@@ -103,7 +99,7 @@ COMPUTE, MAKE = 0, 1
 class Negatives(NamedTuple):
     """The shared negative samples."""
 
-    table: np.ndarray  # (power of two,) int32, the noise distribution, shuffled
+    table: np.ndarray  # (power of two + `TABLE_REPEATS`,) int32, the noise distribution, shuffled
     pool: int  # K', negatives of a step
     per_pair: float  # K, negatives a pair that they stand for
     windows: int  # of a batch, at most BATCH
@@ -121,15 +117,15 @@ class Batch(NamedTuple):
     state: np.ndarray  # int64: see the places above
     amounts: np.ndarray  # float64
     centers: np.ndarray  # (BATCH,) int32: the center words
-    panel: np.ndarray  # (BATCH, length) float32: their vectors
-    columns: np.ndarray  # (length, BATCH) float32: the same, by columns
+    panel: np.ndarray  # (BATCH, length) float32: copies of their vectors, where they are copied
+    panel_rows: np.ndarray  # (BATCH,) int32: where their vectors stand: in V, or in the panel
     gradients: np.ndarray  # (BATCH, length) float32: their updates
     weights: np.ndarray  # (BATCH,) float32: what a negative counts for each
-    negatives: np.ndarray  # (K',) int32: the words
+    negatives: np.ndarray  # (K' and more,) int32: the words
     steps: np.ndarray  # (K', BATCH) float32: scores, then steps, of negatives and centers
     first_pair: np.ndarray  # (BATCH + 1,) int32: where the pairs of each center begin
     outside_words: np.ndarray  # int32: one for each pair
-    members: np.ndarray  # int32: which of the centers each pair has
+    members: np.ndarray  # int32: where the vector of each pair's center stands, as above
     pair_steps: np.ndarray  # float32: scores, then steps, of the pairs
     soon_outsides: np.ndarray  # int32: rows that the next batch needs
     soon_centers: np.ndarray  # int32
@@ -170,7 +166,7 @@ def pool_size(mean_negatives: float) -> int:
     `MOST_NEGATIVES_A_STEP` / `LARGEST_POOL` where K is not larger than the first.
     """
     wanted = min(max(SMALLEST_POOL, POOL_SHARE * mean_negatives), LARGEST_POOL)
-    return math.ceil(wanted / ROWS_MULTIPLE) * ROWS_MULTIPLE
+    return math.ceil(wanted / ROWS_AT_ONCE) * ROWS_AT_ONCE
 
 
 def batch_size(push: float, at_once: int) -> int:
@@ -216,18 +212,19 @@ def windows_alike(push: float) -> int:
     return max(1, int(min(MOST_ALIKE, LARGEST_DRIFT / push)))
 
 
-def batch_for(window: int, pool: int, length: int) -> Batch:
-    """Allocate room for a batch."""
+def batch_for(window: int, pool: int, length: int, *, copied: bool) -> Batch:
+    """Allocate room for a batch, which copies its center vectors or reads them where they are."""
     pairs = 2 * window * (BATCH + 1) + 2 * COPIED
+    centers = np.zeros(BATCH, dtype=np.int32)
     return Batch(
         state=np.zeros(_STATE_SIZE, dtype=np.int64),
         amounts=np.zeros(3),
-        centers=np.zeros(BATCH, dtype=np.int32),
-        panel=aligned_zeros(BATCH, length),
-        columns=aligned_zeros(length, BATCH),
+        centers=centers,
+        panel=aligned_zeros(BATCH if copied else 0, length),
+        panel_rows=np.arange(BATCH, dtype=np.int32) if copied else centers,
         gradients=aligned_zeros(BATCH, length),
         weights=np.zeros(BATCH, dtype=np.float32),
-        negatives=np.zeros(pool, dtype=np.int32),
+        negatives=np.zeros(pool + COPIED, dtype=np.int32),
         steps=aligned_zeros(pool, BATCH),
         first_pair=np.zeros(BATCH + 1, dtype=np.int32),
         outside_words=np.zeros(pairs, dtype=np.int32),
@@ -240,25 +237,23 @@ def batch_for(window: int, pool: int, length: int) -> Batch:
 
 def batches_for(number: int, window: int, pool: int, length: int) -> Batch:
     """Allocate room for some batches, one behind the other in each array."""
-    one = batch_for(window, pool, length)
-    return Batch(
-        *(
-            aligned_zeros(number * math.prod(array.shape[:-1]), array.shape[-1]).reshape(
-                number, *array.shape
-            )
-            if array.dtype == np.float32
-            else np.zeros((number, *array.shape), dtype=array.dtype)
-            for array in one
-        )
-    )
+    one = batch_for(window, pool, length, copied=True)
+
+    def room_for(array: np.ndarray) -> np.ndarray:
+        if array.dtype != np.float32:
+            return np.repeat(array[np.newaxis], number, axis=0)
+        rows = number * math.prod(array.shape[:-1])
+        return aligned_zeros(rows, array.shape[-1]).reshape(number, *array.shape)
+
+    return Batch(*map(room_for, one))
 
 
 def workspace_for(tokens: int, vocabulary: int, window: int, pool: int, length: int) -> Workspace:
     """Allocate scratch memory for pieces of at most `tokens` tokens, rows of `length` floats."""
     return Workspace(
-        windows_for(tokens + window + COPIED),
+        windows_for(tokens + window + BATCH),
         np.zeros(vocabulary, dtype=np.int32),
-        batch_for(window, pool, length),
+        batch_for(window, pool, length, copied=False),
     )
 
 
@@ -278,7 +273,7 @@ def team_for(
 
 def with_room(team: Team, tokens: int, window: int) -> Team:
     """Give a team room for pieces of at most `tokens` tokens."""
-    return team._replace(windows=windows_for(tokens + window + COPIED))
+    return team._replace(windows=windows_for(tokens + window + BATCH))
 
 
 def result(team: Team) -> tuple[float, int]:
@@ -317,7 +312,7 @@ def _begin_part(text, negatives, piece, kept, first, last, windows, batch):  # t
     state[_WINDOWS] = min(negatives.windows, windows)
     # Each part reads the noise table from a place of its own.
     start = text.offsets[piece.first_sentence] + first
-    mask = word64(len(negatives.table) - 1)
+    mask = word64(len(negatives.table) - TABLE_REPEATS - 1)
     state[_NOISE_PLACE] = np.int64(random_bits(piece.key ^ _NOISE, start) & mask)
     state[_COUNT] = state[_PAIRS] = state[_ALL_PAIRS] = 0
     batch.amounts[_LOSS] = 0.0
@@ -332,20 +327,20 @@ def _end_of_batch(words, first, last, most_alike):  # type: ignore[no-untyped-de
     None of a word's windows sees how the others of the batch move its vector.
     """
     for i in range(first + most_alike, last):
-        alike = 0
-        for k in range(first, i):
-            alike += words[k] == words[i]
+        alike = np.int32(0)
+        # All of `BATCH` words are compared, however many precede: in a few registers.
+        for k in range(BATCH):
+            alike += np.int32((words[first + k] == words[i]) & (k < i - first))
         if alike >= most_alike:
             return i
     return last
 
 
 @kernel
-def _draw_negatives(negatives, place, words):  # type: ignore[no-untyped-def]
-    """Read a batch's negatives from the noise table."""
-    mask = len(negatives.table) - 1
-    for k in range(negatives.pool):
-        words[k] = negatives.table[(place + k) & mask]
+def _draw_negatives(lanes, negatives, place, words):  # type: ignore[no-untyped-def]
+    """Read the negatives of a step from the noise table; give the place of those that follow."""
+    copy_words(lanes, negatives.table, place, negatives.pool, words, 0)
+    return (place + negatives.pool) & (len(negatives.table) - TABLE_REPEATS - 1)
 
 
 @kernel
@@ -377,7 +372,7 @@ def _list_pairs(lanes, windows, window, negatives, batch):  # type: ignore[no-un
         copy_words(lanes, words, first[i] + low, one_side, batch.outside_words, pairs)
         place = pairs + split - low
         copy_words(lanes, words, first[i] + 1 + split, one_side, batch.outside_words, place)
-        fill_words(lanes, batch.members, pairs, room, b)
+        fill_words(lanes, batch.members, pairs, room, batch.panel_rows[b])
         pairs += high - low
     batch.first_pair[state[_COUNT]] = pairs
     for b in range(state[_COUNT], BATCH):
@@ -398,9 +393,9 @@ def _next_step(lanes, windows, law, negatives, batch):  # type: ignore[no-untype
         state[_COUNT] = state[_NEXT] - first
     _list_pairs(lanes, windows, law.window, negatives, batch)
     state[_PART] = state[_PART] + 1 if state[_PART] + 1 < negatives.parts else 0
-    _draw_negatives(negatives, state[_NOISE_PLACE], batch.negatives)
-    state[_NOISE_PLACE] += negatives.pool
-    _draw_negatives(negatives, state[_NOISE_PLACE], batch.soon_outsides)
+    place = _draw_negatives(lanes, negatives, state[_NOISE_PLACE], batch.negatives)
+    _draw_negatives(lanes, negatives, place, batch.soon_outsides)
+    state[_NOISE_PLACE] = place
     soon = min(state[_WINDOWS], state[_END] - state[_NEXT])
     copy_words(lanes, words, state[_NEXT], soon, batch.soon_centers, 0)
     # Of the outside words, those that come into reach are new.
@@ -418,58 +413,63 @@ def _is_left(batch):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _ask_ahead(lanes, centers, outsides, state, soon_outsides, soon_centers):  # type: ignore[no-untyped-def]
-    """Ask the memory for some of the rows that the next step needs: it brings a few at a time."""
-    first = state[_OUTSIDES_DONE]
-    last = min(first + OUTSIDES_ASKED, state[_OUTSIDES])
-    prefetch_rows(lanes, outsides, soon_outsides, first, last)
-    state[_OUTSIDES_DONE] = last
-    first = state[_CENTERS_DONE]
-    last = min(first + CENTERS_ASKED, state[_CENTERS])
-    prefetch_rows(lanes, centers, soon_centers, first, last)
-    state[_CENTERS_DONE] = last
+def _ask_ahead(lanes, centers, outsides, batch, rows):  # type: ignore[no-untyped-def]
+    """Ask the memory for some of the rows that the next step needs.
+
+    A few at a time: asked for many, the CPU waits for the places that such requests take.
+    """
+    state = batch.state
+    for _ in range(rows):
+        row = state[_OUTSIDES_DONE]
+        if row < state[_OUTSIDES]:
+            prefetch_rows(lanes, outsides, batch.soon_outsides, row, row + 1)
+            state[_OUTSIDES_DONE] = row + 1
+            continue
+        row = state[_CENTERS_DONE]
+        if row < state[_CENTERS]:
+            prefetch_rows(lanes, centers, batch.soon_centers, row, row + 1)
+            state[_CENTERS_DONE] = row + 1
 
 
 @kernel
-def _compute_step(lanes, centers, outsides, dim, windows, law, negatives, batch):  # type: ignore[no-untyped-def]
-    """Compute the next step, without making it; add its loss to the sum."""
-    _next_step(lanes, windows, law, negatives, batch)
-    count, pairs, pool = batch.state[_COUNT], batch.state[_PAIRS], negatives.pool
-    rate = np.float32(batch.amounts[_FIRST_RATE] + batch.amounts[_SLOPE] * batch.state[_FIRST])
-    panel, gradients, steps, noise = batch.panel, batch.gradients, batch.steps, batch.negatives
-    words, pair_steps, one = batch.outside_words, batch.pair_steps, np.float32(1)
-    state, soon = batch.state, (batch.soon_outsides, batch.soon_centers)
+def _compute_step(lanes, centers, outsides, panel, batch):  # type: ignore[no-untyped-def]
+    """Compute the step that was listed, without making it; add its loss to the sum.
 
-    gather_rows(lanes, centers, batch.centers, count, panel)
-    transpose_batch(lanes, panel, batch.columns)
-    for k in range(0, pool, ROWS_MULTIPLE):
-        batch_scores(lanes, outsides, noise, k, k + ROWS_MULTIPLE, batch.columns, dim, steps)
-        _ask_ahead(lanes, centers, outsides, state, *soon)
+    The vectors of the batch's centers are read from `panel`: V itself, or copies.
+    """
+    state, pool = batch.state, len(batch.steps)
+    count, pairs, one = state[_COUNT], state[_PAIRS], np.float32(1)
+    rate = np.float32(batch.amounts[_FIRST_RATE] + batch.amounts[_SLOPE] * state[_FIRST])
+    noise, rows, steps = batch.negatives, batch.panel_rows, batch.steps
+    words, pair_steps, gradients = batch.outside_words, batch.pair_steps, batch.gradients
+
+    for k in range(0, pool, ROWS_AT_ONCE):
+        batch_scores(lanes, outsides, noise, k, k + ROWS_AT_ONCE, panel, rows, steps)
+        _ask_ahead(lanes, centers, outsides, batch, 2)
     loss = np.float64(noise_terms(lanes, steps, pool, batch.weights, rate))
     for b in range(0, BATCH, CENTERS_AT_ONCE):
         sum_for_centers(lanes, outsides, noise, pool, steps, b, gradients)
-        _ask_ahead(lanes, centers, outsides, state, *soon)
+        _ask_ahead(lanes, centers, outsides, batch, 2)
 
     pair_scores(lanes, outsides, words, panel, batch.members, pairs, pair_steps)
-    _ask_ahead(lanes, centers, outsides, state, *soon)
     loss += np.float64(logistic_terms(lanes, pair_steps, pairs, one, one, rate, pair_steps))
     for b in range(count):
         first_pair, last_pair = batch.first_pair[b], batch.first_pair[b + 1]
         add_pair_rows(lanes, gradients, b, outsides, words, pair_steps, first_pair, last_pair)
-    _ask_ahead(lanes, centers, outsides, state, *soon)
+        _ask_ahead(lanes, centers, outsides, batch, 1)
     batch.amounts[_LOSS] += loss
 
 
 @kernel
-def _make_step(lanes, centers, outsides, pool, batch):  # type: ignore[no-untyped-def]
-    """Add what was computed to the vectors."""
-    state, soon = batch.state, (batch.soon_outsides, batch.soon_centers)
-    count, pairs, panel = state[_COUNT], state[_PAIRS], batch.panel
-    add_to_rows(lanes, outsides, batch.outside_words, batch.pair_steps, pairs, panel, batch.members)
-    for k in range(0, pool, ROWS_AT_ONCE):
-        add_from_batch(lanes, outsides, batch.negatives, k, k + ROWS_AT_ONCE, batch.steps, panel)
-        _ask_ahead(lanes, centers, outsides, state, *soon)
-    scatter_rows(lanes, centers, batch.centers, 0, count, batch.gradients)
+def _make_step(lanes, centers, outsides, batch):  # type: ignore[no-untyped-def]
+    """Add what was computed to the vectors: to those of the centers last, which the others read."""
+    words, members, pairs = batch.outside_words, batch.members, batch.state[_PAIRS]
+    add_to_rows(lanes, outsides, words, batch.pair_steps, pairs, centers, members)
+    noise, rows, steps = batch.negatives, batch.panel_rows, batch.steps
+    for k in range(0, len(steps), ROWS_AT_ONCE):
+        add_from_batch(lanes, outsides, noise, k, k + ROWS_AT_ONCE, steps, centers, rows)
+        _ask_ahead(lanes, centers, outsides, batch, 3)
+    scatter_rows(lanes, centers, batch.centers, 0, batch.state[_COUNT], batch.gradients)
 
 
 # --- each thread for itself -----------------------------------------------------------------------
@@ -477,7 +477,7 @@ def _make_step(lanes, centers, outsides, pool, batch):  # type: ignore[no-untype
 
 @kernel
 def negative_sampling_pass(  # type: ignore[no-untyped-def]
-    lanes, centers, outsides, dim, text, law, negatives, piece, workspace
+    lanes, centers, outsides, text, law, negatives, piece, workspace
 ):
     """Train on one piece of a text.
 
@@ -487,8 +487,6 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
         From `nw2v.jit.registers.row_layout`.
     centers, outsides : (V, length) float32 arrays
         Center and outside vectors; changed in place, without locks.
-    dim : int
-        Floats of a row that are not padding.
     text : Text
     law : WindowLaw
     negatives : Negatives
@@ -508,8 +506,9 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
     at_once = _windows_at_once(windows, kept, negatives, tally)
     _begin_part(text, negatives, piece, kept, 0, kept, at_once, batch)
     while _is_left(batch):
-        _compute_step(lanes, centers, outsides, dim, windows, law, negatives, batch)
-        _make_step(lanes, centers, outsides, negatives.pool, batch)
+        _next_step(lanes, windows, law, negatives, batch)
+        _compute_step(lanes, centers, outsides, centers, batch)
+        _make_step(lanes, centers, outsides, batch)
     return batch.amounts[_LOSS], batch.state[_ALL_PAIRS], kept
 
 
@@ -524,7 +523,7 @@ def _one_of(batches, number):  # type: ignore[no-untyped-def]
         batches.amounts[number],
         batches.centers[number],
         batches.panel[number],
-        batches.columns[number],
+        batches.panel_rows[number],
         batches.gradients[number],
         batches.weights[number],
         batches.negatives[number],
@@ -573,7 +572,7 @@ def _share_of(word, shares):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _make_share(lanes, centers, outsides, pool, batch, share, shares, mine):  # type: ignore[no-untyped-def]
+def _make_share(lanes, centers, outsides, batch, share, shares, mine):  # type: ignore[no-untyped-def]
     """Add what was computed to those vectors that belong to a share, in the same order always."""
     pairs = 0
     for p in range(batch.state[_PAIRS]):
@@ -585,7 +584,7 @@ def _make_share(lanes, centers, outsides, pool, batch, share, shares, mine):  # 
     panel = batch.panel
     add_to_rows(lanes, outsides, mine.outside_words, mine.pair_steps, pairs, panel, mine.members)
     rows = 0
-    for k in range(pool):
+    for k in range(len(batch.steps)):
         word = batch.negatives[k]
         if _share_of(word, shares) == share:
             mine.negatives[rows] = word
@@ -598,7 +597,8 @@ def _make_share(lanes, centers, outsides, pool, batch, share, shares, mine):  # 
         for b in range(BATCH):
             mine.steps[rows, b] = np.float32(0)
         rows += 1
-    add_from_batch(lanes, outsides, mine.negatives, 0, rows, mine.steps, panel)
+    noise, panel_rows = mine.negatives, batch.panel_rows
+    add_from_batch(lanes, outsides, noise, 0, rows, mine.steps, panel, panel_rows)
     for b in range(batch.state[_COUNT]):
         if _share_of(batch.centers[b], shares) == share:
             scatter_rows(lanes, centers, batch.centers, b, b + 1, batch.gradients)
@@ -618,12 +618,12 @@ def _close_phase(team, phase):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def work(lanes, centers, outsides, dim, law, negatives, team, member):  # type: ignore[no-untyped-def]
+def work(lanes, centers, outsides, law, negatives, team, member):  # type: ignore[no-untyped-def]
     """Work on the piece that a team has begun, until it is done or nothing is left to take.
 
     Parameters
     ----------
-    lanes, centers, outsides, dim, law, negatives
+    lanes, centers, outsides, law, negatives
         As for `negative_sampling_pass`.
     team : Team
     member : int
@@ -644,7 +644,9 @@ def work(lanes, centers, outsides, dim, law, negatives, team, member):  # type: 
         if phase % 2 == COMPUTE:
             batch = _one_of(team.batches, item)
             if _is_left(batch):
-                _compute_step(lanes, centers, outsides, dim, team.windows, law, negatives, batch)
+                _next_step(lanes, team.windows, law, negatives, batch)
+                gather_rows(lanes, centers, batch.centers, batch.state[_COUNT], batch.panel)
+                _compute_step(lanes, centers, outsides, batch.panel, batch)
             else:
                 batch.state[_COUNT] = batch.state[_PAIRS] = 0
         else:
@@ -652,6 +654,6 @@ def work(lanes, centers, outsides, dim, law, negatives, team, member):  # type: 
             for g in range(team.crew.items[COMPUTE]):
                 batch = _one_of(team.batches, g)
                 if batch.state[_COUNT]:
-                    _make_share(lanes, centers, outsides, negatives.pool, batch, item, shares, mine)
+                    _make_share(lanes, centers, outsides, batch, item, shares, mine)
         if complete(team.crew, phase):
             _close_phase(team, phase)

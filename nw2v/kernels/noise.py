@@ -10,6 +10,8 @@ from nw2v.jit.random import random_bits, stream_key, word64
 
 SMALLEST_TABLE = 1 << 20
 ENTRIES_A_WORD = 16
+TABLE_REPEATS = 64
+"""Of its first entries, the table repeats so many at its end: readers need not turn back."""
 _LOW_HALF = word64(0xFFFFFFFF)
 _32 = word64(32)
 
@@ -52,7 +54,8 @@ def noise_table(entries: np.ndarray, seed: int) -> np.ndarray:
     """Lay the words out in random order, each as often as it has entries.
 
     Reading the table in sequence draws without replacement within it; over the whole table the
-    frequencies are exactly those of the distribution that `noise_probabilities` gives.
+    frequencies are exactly those of the distribution that `noise_probabilities` gives. Behind its
+    end stand its first `TABLE_REPEATS` entries once more.
 
     Parameters
     ----------
@@ -63,10 +66,14 @@ def noise_table(entries: np.ndarray, seed: int) -> np.ndarray:
 
     Returns
     -------
-    (size,) int32 array
+    (size + `TABLE_REPEATS`,) int32 array
     """
-    table = np.repeat(np.arange(len(entries), dtype=np.int32), entries)
-    _shuffle(table, stream_key(seed, "noise table"))
+    # Room for the repeats: as entries of the last word at first.
+    with_repeats = np.array(entries)
+    with_repeats[-1] += TABLE_REPEATS
+    table = np.repeat(np.arange(len(entries), dtype=np.int32), with_repeats)
+    _shuffle(table[:-TABLE_REPEATS], stream_key(seed, "noise table"))
+    table[-TABLE_REPEATS:] = table[:TABLE_REPEATS]
     return table
 
 

@@ -104,7 +104,6 @@ class NegativeSamplingPass:
                 p.lanes,
                 p.centers,
                 p.outsides,
-                p.dim,
                 self._text,
                 self._law,
                 self._negatives,
@@ -121,7 +120,7 @@ class NegativeSamplingPass:
     def _work(self, member: int) -> bool:
         p, team = self._parameters, self._team
         return negative_sampling.work(
-            p.lanes, p.centers, p.outsides, p.dim, self._law, self._negatives, team, member
+            p.lanes, p.centers, p.outsides, self._law, self._negatives, team, member
         )
 
     def _help(self, member: int, done: threading.Event) -> None:
