@@ -2,9 +2,9 @@
 
     python benchmarks/kernel_parts.py
 
-A step of 16 windows with as many outside words as windows have on average, on a small table that
-stays in the nearest caches. What training takes beyond the sum is drawing windows, listing pairs,
-and waiting for rows that are further away.
+A step of as many windows as a batch has, with as many outside words as windows have on average, on
+a small table that stays in the nearest caches. What training takes beyond the sum is drawing
+windows, listing pairs, and waiting for rows that are further away.
 """
 
 from __future__ import annotations

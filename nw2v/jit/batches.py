@@ -59,7 +59,7 @@ from nw2v.jit.registers import (
     vector,
 )
 
-BATCH = 16
+BATCH = 32
 """Centers of a batch: as many on every CPU, so that all do the same."""
 ROWS_AT_ONCE = 4
 """Negatives that are worked on at once; a batch has a multiple of so many."""
@@ -70,6 +70,8 @@ COPIED = 8
 
 # Factors 1 + exp(-|x|), each from 1 to 2, whose product stands for a sum of logarithms.
 _PRODUCTS = 96
+# Floats that functions are computed of at once.
+_IN_LOCKSTEP = 32
 # The CPU foresees the end of short loops only.
 _UNROLLED = 4
 
@@ -123,7 +125,7 @@ def noise_terms(lanes, scores, count, weights, rate):  # type: ignore[no-untyped
     """Turn the scores x of negatives into the steps that lower their loss.
 
     ``scores[k, b]`` becomes ``-rate * weights[b] * sigma(x)``, sigma within 1e-6; returns the sum
-    of ``weights[b] * -log sigma(-x)``, for k < count, which must be even.
+    of ``weights[b] * -log sigma(-x)``, for k < count.
     """
     loss = np.float32(0)
     one = np.float32(1)
@@ -295,42 +297,44 @@ def _emit_batch_scores(builder: ir.IRBuilder, registers: int, arguments: list[ir
 
 def _emit_noise_terms(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> ir.Value:
     scores, count, weights, rate = arguments
-    # Two negatives at a time, for all centers: as many registers in lockstep as keep the CPU busy.
-    lanes = 2 * BATCH
-    twice = ir.Constant(ir.VectorType(INT, lanes), 2 * list(range(BATCH)))
+    # As many registers in lockstep as keep the CPU busy.
+    lanes = _IN_LOCKSTEP
     zero, one = (constant_register(x, lanes) for x in (0.0, 1.0))
     absolute = cgutils.get_or_insert_function(
         builder.module,
         ir.FunctionType(vector(lanes), [vector(lanes)]),
         f"llvm.fabs.v{lanes}f32",
     )
-    pointer = register_pointer(builder, weights, number(0), BATCH)
-    weight = load(builder, pointer, BATCH, FLOAT_BYTES)
-    weight = builder.shuffle_vector(weight, weight, twice)
-    step = builder.fneg(builder.fmul(weight, splat(builder, rate, lanes)))
-    linear = cgutils.alloca_once_value(builder, zero)
+    loss = cgutils.alloca_once_value(builder, zero)
+    linear = cgutils.alloca_once(builder, vector(lanes))
     product = cgutils.alloca_once(builder, vector(lanes))
-    builder.store(zero, linear)
-    with cgutils.for_range_slice(builder, number(0), count, number(2 * _PRODUCTS)) as (begin, _):
-        end = plus(builder, begin, 2 * _PRODUCTS)
-        end = builder.select(builder.icmp_signed("<", end, count), end, count)
-        builder.store(one, product)
-        with cgutils.for_range_slice(builder, begin, end, number(2)) as (k, _):
-            place = builder.mul(k, number(BATCH))
-            pointer = register_pointer(builder, scores, place, lanes)
-            x = load(builder, pointer, lanes, FLOAT_BYTES * LANES)
-            e = emit_exp(builder, builder.fneg(builder.call(absolute, [x])), to_zero=False)
-            e_1 = builder.fadd(e, one)
-            upper = emit_reciprocal(builder, e_1)
-            positive = builder.fcmp_unordered(">", x, zero)  # or NaN, which the loss then shows
-            sigma = builder.select(positive, upper, builder.fmul(e, upper))
-            store(builder, builder.fmul(step, sigma), pointer, FLOAT_BYTES * LANES)
-            over = builder.select(positive, x, zero)
-            builder.store(builder.fadd(builder.load(linear), over), linear)
-            builder.store(builder.fmul(builder.load(product), e_1), product)
-        log = emit_log(builder, builder.load(product))
-        builder.store(builder.fadd(builder.load(linear), log), linear)
-    return sum_lanes(builder, builder.fmul(weight, builder.load(linear)))
+    for b in range(0, BATCH, lanes):
+        pointer = register_pointer(builder, weights, number(b), lanes)
+        weight = load(builder, pointer, lanes, FLOAT_BYTES)
+        step = builder.fneg(builder.fmul(weight, splat(builder, rate, lanes)))
+        builder.store(zero, linear)
+        with cgutils.for_range_slice(builder, number(0), count, number(_PRODUCTS)) as (begin, _):
+            end = plus(builder, begin, _PRODUCTS)
+            end = builder.select(builder.icmp_signed("<", end, count), end, count)
+            builder.store(one, product)
+            with cgutils.for_range_slice(builder, begin, end, number(1)) as (k, _):
+                place = plus(builder, builder.mul(k, number(BATCH)), b)
+                pointer = register_pointer(builder, scores, place, lanes)
+                x = load(builder, pointer, lanes, FLOAT_BYTES * LANES)
+                e = emit_exp(builder, builder.fneg(builder.call(absolute, [x])), to_zero=False)
+                e_1 = builder.fadd(e, one)
+                upper = emit_reciprocal(builder, e_1)
+                positive = builder.fcmp_unordered(">", x, zero)  # or NaN, which the loss then shows
+                sigma = builder.select(positive, upper, builder.fmul(e, upper))
+                store(builder, builder.fmul(step, sigma), pointer, FLOAT_BYTES * LANES)
+                over = builder.select(positive, x, zero)
+                builder.store(builder.fadd(builder.load(linear), over), linear)
+                builder.store(builder.fmul(builder.load(product), e_1), product)
+            log = emit_log(builder, builder.load(product))
+            builder.store(builder.fadd(builder.load(linear), log), linear)
+        total = fused(builder, weight, builder.load(linear), builder.load(loss))
+        builder.store(total, loss)
+    return sum_lanes(builder, builder.load(loss))
 
 
 def _emit_sum_for_centers(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:

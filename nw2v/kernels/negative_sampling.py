@@ -445,7 +445,7 @@ def _compute_step(lanes, centers, outsides, panel, batch):  # type: ignore[no-un
 
     for k in range(0, pool, ROWS_AT_ONCE):
         batch_scores(lanes, outsides, noise, k, k + ROWS_AT_ONCE, panel, rows, steps)
-        _ask_ahead(lanes, centers, outsides, batch, 2)
+        _ask_ahead(lanes, centers, outsides, batch, 4)
     loss = np.float64(noise_terms(lanes, steps, pool, batch.weights, rate))
     for b in range(0, BATCH, CENTERS_AT_ONCE):
         sum_for_centers(lanes, outsides, noise, pool, steps, b, gradients)
@@ -468,7 +468,7 @@ def _make_step(lanes, centers, outsides, batch):  # type: ignore[no-untyped-def]
     noise, rows, steps = batch.negatives, batch.panel_rows, batch.steps
     for k in range(0, len(steps), ROWS_AT_ONCE):
         add_from_batch(lanes, outsides, noise, k, k + ROWS_AT_ONCE, steps, centers, rows)
-        _ask_ahead(lanes, centers, outsides, batch, 3)
+        _ask_ahead(lanes, centers, outsides, batch, 4)
     scatter_rows(lanes, centers, batch.centers, 0, batch.state[_COUNT], batch.gradients)
 
 

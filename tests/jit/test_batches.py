@@ -92,7 +92,7 @@ def random_rows(generator, rows, dim, length):
 class Case:
     """Random arguments for one dimension, in the layout of this machine's registers."""
 
-    def __init__(self, dim, slots=4 * ROWS_AT_ONCE):
+    def __init__(self, dim, slots=BATCH):
         generator = np.random.default_rng(dim)
         self.dim, self.slots = dim, slots
         self.lanes, length = row_layout(dim)
@@ -245,7 +245,7 @@ def test_the_steps_of_negatives_err_by_less_than_a_millionth():
     assert loss == pytest.approx((weights * np.logaddexp(0, x)).sum(), rel=1e-5)
 
 
-@pytest.mark.parametrize("count", [2, ROWS_AT_ONCE, 96, 98, 500])
+@pytest.mark.parametrize("count", [1, ROWS_AT_ONCE, 96, 97, 500])
 def test_the_loss_of_many_negatives_is_the_sum_of_their_logarithms(count):
     lanes, _ = row_layout(16)
     x = np.random.default_rng(count).normal(scale=2, size=(count, BATCH)).astype(np.float32)
@@ -288,9 +288,10 @@ def test_no_step_is_subnormal():
     steps = np.zeros(4816, dtype=np.float32)
     one, rate = np.float32(1), np.float32(1e-5)
     logistic_terms(lanes, np.append(x, np.zeros(16, np.float32)), 4800, one, one, rate, steps)
-    scores = aligned_zeros(300, BATCH)
-    scores[:] = x.reshape(300, BATCH)
-    noise_terms(lanes, scores, 300, np.ones(BATCH, np.float32), rate)
+    rows = len(x) // BATCH
+    scores = aligned_zeros(rows, BATCH)
+    scores[:] = x.reshape(rows, BATCH)
+    noise_terms(lanes, scores, rows, np.ones(BATCH, np.float32), rate)
     for values in (steps, scores):
         assert ((values == 0) | (np.abs(values) > np.finfo(np.float32).tiny)).all()
         assert (values != 0).any()
