@@ -51,7 +51,8 @@ class Step:
 @kernel
 def _scores(n, lanes, outsides, negatives, centers, words, steps):  # type: ignore[no-untyped-def]
     for _ in range(n):
-        batches.batch_scores(lanes, outsides, negatives, 0, len(negatives), centers, words, steps)
+        last = len(negatives)
+        batches.batch_scores(lanes, outsides, negatives, 0, last, centers, words, BATCH, steps)
 
 
 @kernel
@@ -73,7 +74,7 @@ def _sums(n, lanes, outsides, negatives, steps, gradients):  # type: ignore[no-u
 def _steps(n, lanes, outsides, negatives, steps, centers, words):  # type: ignore[no-untyped-def]
     last = len(negatives)
     for _ in range(n):
-        batches.add_from_batch(lanes, outsides, negatives, 0, last, steps, centers, words)
+        batches.add_from_batch(lanes, outsides, negatives, 0, last, steps, centers, words, BATCH)
 
 
 @kernel

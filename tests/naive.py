@@ -195,6 +195,7 @@ def negative_sampling_pass(
     of_words = [sum(len(outside) for k, outside in found if k == c) for c in set(centers)]
     stable = max(1, int(pairs_alike * len(found) / max(1, *of_words)))
     at_once = min(at_once, stable, max(2, stable // most))
+    at_once = 1 << (at_once.bit_length() - 1)  # a power of two
     most = min(most, stable // at_once)
     bounds = [len(found) * g // at_once for g in range(at_once + 1)]
     lists = []

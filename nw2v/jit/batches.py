@@ -107,14 +107,15 @@ def fill_words(lanes, target, place, count, word):  # type: ignore[no-untyped-de
         target[place + k] = word
 
 
-def batch_scores(lanes, matrix, rows, first, last, panel, members, scores):  # type: ignore[no-untyped-def]
-    """Compute ``scores[k, b] = matrix[rows[k]] . panel[members[b]]`` for k = first ... last - 1.
+def batch_scores(lanes, matrix, rows, first, last, panel, members, count, scores):  # type: ignore[no-untyped-def]
+    """Compute ``scores[k, b] = matrix[rows[k]] . panel[members[b]]`` for b < count.
 
-    Both `first` and `last` must be multiples of `ROWS_AT_ONCE`.
+    For k = first ... last - 1; both `first` and `last` must be multiples of `ROWS_AT_ONCE`.
+    `members` needs valid entries up to a multiple of `CENTERS_AT_ONCE`: their scores may be set.
     """
     for k in range(first, last):
         row = rows[k]
-        for b in range(BATCH):
+        for b in range(count):
             total = np.float32(0)
             for i in range(matrix.shape[1]):
                 total += matrix[row, i] * panel[members[b], i]
@@ -155,14 +156,15 @@ def sum_for_centers(lanes, matrix, rows, count, steps, first, gradients):  # typ
                 gradients[b, i] += step * matrix[row, i]
 
 
-def add_from_batch(lanes, matrix, rows, first, last, steps, panel, members):  # type: ignore[no-untyped-def]
-    """Add ``steps[k, b] * panel[members[b]]`` to ``matrix[rows[k]]``: one by one.
+def add_from_batch(lanes, matrix, rows, first, last, steps, panel, members, count):  # type: ignore[no-untyped-def]
+    """Add ``steps[k, b] * panel[members[b]]`` to ``matrix[rows[k]]``, b < count: one by one.
 
-    For k = first ... last - 1; both `first` and `last` must be multiples of `ROWS_AT_ONCE`.
+    For k = first ... last - 1; both `first` and `last` must be multiples of `ROWS_AT_ONCE`. Up to a
+    multiple of `CENTERS_AT_ONCE`, `members` needs valid entries, and steps that are 0.
     """
     for k in range(first, last):
         row = rows[k]
-        for b in range(BATCH):
+        for b in range(count):
             step = steps[k, b]
             for i in range(matrix.shape[1]):
                 matrix[row, i] += step * panel[members[b], i]
@@ -275,11 +277,11 @@ def _emit_fill_words(builder: ir.IRBuilder, registers: int, arguments: list[ir.V
 
 
 def _emit_batch_scores(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, first, last, panel, members, scores = arguments
-    length, few, many = registers * LANES, 2, 4
+    matrix, rows, first, last, panel, members, count, scores = arguments
+    length, few, many = registers * LANES, 2, CENTERS_AT_ONCE
     with cgutils.for_range_slice(builder, first, last, number(few)) as (k, _):
         us = [row_start(builder, rows, plus(builder, k, t), length) for t in range(few)]
-        with cgutils.for_range_slice(builder, number(0), number(BATCH), number(many)) as (b, _):
+        with cgutils.for_range_slice(builder, number(0), count, number(many)) as (b, _):
             vs = [row_start(builder, members, plus(builder, b, t), length) for t in range(many)]
             sums = sums_of_tile(builder, few, many)
             for column in range(0, length, LANES):
@@ -363,17 +365,17 @@ def _emit_sum_for_centers(builder: ir.IRBuilder, registers: int, arguments: list
 
 
 def _emit_add_from_batch(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, begin, end, steps, panel, members = arguments
+    matrix, rows, begin, end, steps, panel, members, count = arguments
     length, tile = registers * LANES, ROWS_AT_ONCE
     for columns in stretches(registers, MOST_SUMS // tile):
         with cgutils.for_range_slice(builder, begin, end, number(tile)) as (k, _):
             sums = sums_of_tile(builder, tile, len(columns))
             places = [builder.mul(plus(builder, k, t), number(BATCH)) for t in range(tile)]
-            with cgutils.for_range_slice(builder, number(0), number(BATCH), number(_UNROLLED)) as (
+            with cgutils.for_range_slice(builder, number(0), count, number(CENTERS_AT_ONCE)) as (
                 first,
                 _,
             ):
-                for b in (plus(builder, first, step) for step in range(_UNROLLED)):
+                for b in (plus(builder, first, step) for step in range(CENTERS_AT_ONCE)):
                     start = row_start(builder, members, b, length)
                     vs = [load_register(builder, panel, plus(builder, start, c)) for c in columns]
                     for t in range(tile):
@@ -508,10 +510,10 @@ also_in_registers(gather_rows, _emit_gather_rows, "aaia")
 also_in_registers(scatter_rows, _emit_scatter_rows, "aaiia")
 also_in_registers(copy_words, _emit_copy_words, "aiiai")
 also_in_registers(fill_words, _emit_fill_words, "aiii")
-also_in_registers(batch_scores, _emit_batch_scores, "aaiiaaa")
+also_in_registers(batch_scores, _emit_batch_scores, "aaiiaaia")
 also_in_registers(noise_terms, _emit_noise_terms, "aiaf", types.float32)
 also_in_registers(sum_for_centers, _emit_sum_for_centers, "aaiaia")
-also_in_registers(add_from_batch, _emit_add_from_batch, "aaiiaaa")
+also_in_registers(add_from_batch, _emit_add_from_batch, "aaiiaaai")
 also_in_registers(pair_scores, _emit_pair_scores, "aaaaia")
 also_in_registers(add_pair_rows, _emit_add_pair_rows, "aiaaaii")
 also_in_registers(logistic_terms, _emit_logistic_terms, "aifffa", types.float32)

@@ -444,10 +444,10 @@ def _compute_step(lanes, centers, outsides, panel, batch):  # type: ignore[no-un
     words, pair_steps, gradients = batch.outside_words, batch.pair_steps, batch.gradients
 
     for k in range(0, pool, ROWS_AT_ONCE):
-        batch_scores(lanes, outsides, noise, k, k + ROWS_AT_ONCE, panel, rows, steps)
+        batch_scores(lanes, outsides, noise, k, k + ROWS_AT_ONCE, panel, rows, count, steps)
         _ask_ahead(lanes, centers, outsides, batch, 4)
     loss = np.float64(noise_terms(lanes, steps, pool, batch.weights, rate))
-    for b in range(0, BATCH, CENTERS_AT_ONCE):
+    for b in range(0, count, CENTERS_AT_ONCE):
         sum_for_centers(lanes, outsides, noise, pool, steps, b, gradients)
         _ask_ahead(lanes, centers, outsides, batch, 2)
 
@@ -463,13 +463,15 @@ def _compute_step(lanes, centers, outsides, panel, batch):  # type: ignore[no-un
 @kernel
 def _make_step(lanes, centers, outsides, batch):  # type: ignore[no-untyped-def]
     """Add what was computed to the vectors: to those of the centers last, which the others read."""
-    words, members, pairs = batch.outside_words, batch.members, batch.state[_PAIRS]
+    words, members = batch.outside_words, batch.members
+    count, pairs = batch.state[_COUNT], batch.state[_PAIRS]
     add_to_rows(lanes, outsides, words, batch.pair_steps, pairs, centers, members)
     noise, rows, steps = batch.negatives, batch.panel_rows, batch.steps
     for k in range(0, len(steps), ROWS_AT_ONCE):
-        add_from_batch(lanes, outsides, noise, k, k + ROWS_AT_ONCE, steps, centers, rows)
+        last = k + ROWS_AT_ONCE
+        add_from_batch(lanes, outsides, noise, k, last, steps, centers, rows, count)
         _ask_ahead(lanes, centers, outsides, batch, 4)
-    scatter_rows(lanes, centers, batch.centers, 0, batch.state[_COUNT], batch.gradients)
+    scatter_rows(lanes, centers, batch.centers, 0, count, batch.gradients)
 
 
 # --- each thread for itself -----------------------------------------------------------------------
@@ -551,8 +553,12 @@ def begin_piece(text, law, negatives, piece, team):  # type: ignore[no-untyped-d
     )
     batches = team.crew.items[COMPUTE]
     at_once = _windows_at_once(team.windows, kept, negatives, team.tally)
-    # If they may not be so many, some batches have nothing to do: small ones cost more time.
-    used = min(batches, at_once, max(2, at_once // negatives.windows))
+    # If they may not be so many, some batches have nothing to do: small ones cost more time. Those
+    # that have are a power of two, which is easily shared out.
+    most = min(batches, at_once, max(2, at_once // negatives.windows))
+    used = 1
+    while 2 * used <= most:
+        used *= 2
     for g in range(batches):
         first, last = kept * min(g, used) // used, kept * min(g + 1, used) // used
         batch = _one_of(team.batches, g)
@@ -597,9 +603,9 @@ def _make_share(lanes, centers, outsides, batch, share, shares, mine):  # type: 
         for b in range(BATCH):
             mine.steps[rows, b] = np.float32(0)
         rows += 1
-    noise, panel_rows = mine.negatives, batch.panel_rows
-    add_from_batch(lanes, outsides, noise, 0, rows, mine.steps, panel, panel_rows)
-    for b in range(batch.state[_COUNT]):
+    noise, panel_rows, count = mine.negatives, batch.panel_rows, batch.state[_COUNT]
+    add_from_batch(lanes, outsides, noise, 0, rows, mine.steps, panel, panel_rows, count)
+    for b in range(count):
         if _share_of(batch.centers[b], shares) == share:
             scatter_rows(lanes, centers, batch.centers, b, b + 1, batch.gradients)
 

@@ -39,8 +39,8 @@ def fill_words(lanes, target, place, count, word):
 
 
 @kernel
-def batch_scores(lanes, matrix, rows, first, last, panel, members, scores):
-    plain.batch_scores(lanes, matrix, rows, first, last, panel, members, scores)
+def batch_scores(lanes, matrix, rows, first, last, panel, members, count, scores):
+    plain.batch_scores(lanes, matrix, rows, first, last, panel, members, count, scores)
 
 
 @kernel
@@ -54,8 +54,8 @@ def sum_for_centers(lanes, matrix, rows, count, steps, first, gradients):
 
 
 @kernel
-def add_from_batch(lanes, matrix, rows, first, last, steps, panel, members):
-    plain.add_from_batch(lanes, matrix, rows, first, last, steps, panel, members)
+def add_from_batch(lanes, matrix, rows, first, last, steps, panel, members, count):
+    plain.add_from_batch(lanes, matrix, rows, first, last, steps, panel, members, count)
 
 
 @kernel
@@ -148,12 +148,18 @@ def test_scores_of_a_batch(dim):
     c = Case(dim)
     ref = c.matrix[c.rows].astype(np.float64) @ c.panel[c.panel_rows].astype(np.float64).T
     c.steps[:] = -1
-    panel = c.panel, c.panel_rows
+    panel = c.panel, c.panel_rows, BATCH
     batch_scores(c.lanes, c.matrix, c.rows, 0, ROWS_AT_ONCE, *panel, c.steps)
     np.testing.assert_allclose(c.steps[:ROWS_AT_ONCE], ref[:ROWS_AT_ONCE], atol=2e-6)
     assert (c.steps[ROWS_AT_ONCE:] == -1).all()
     batch_scores(c.lanes, c.matrix, c.rows, ROWS_AT_ONCE, c.slots, *panel, c.steps)
     np.testing.assert_allclose(c.steps, ref, atol=2e-6)
+    # Scores with centers that the batch does not have are left alone, but for the last few.
+    c.steps[:] = -1
+    few = CENTERS_AT_ONCE - 1
+    batch_scores(c.lanes, c.matrix, c.rows, 0, c.slots, c.panel, c.panel_rows, few, c.steps)
+    np.testing.assert_allclose(c.steps[:, :few], ref[:, :few], atol=2e-6)
+    assert (c.steps[:, CENTERS_AT_ONCE:] == -1).all()
 
 
 @pytest.mark.parametrize("dim", DIMS)
@@ -169,8 +175,10 @@ def test_gradients_of_centers(dim, count):
 
 
 @pytest.mark.parametrize("dim", DIMS)
-def test_steps_on_the_rows_of_negatives_add_up_where_a_row_is_named_twice(dim):
+@pytest.mark.parametrize("count", [5, BATCH])
+def test_steps_on_the_rows_of_negatives_add_up_where_a_row_is_named_twice(dim, count):
     c = Case(dim)
+    c.steps[:, count : count + CENTERS_AT_ONCE] = 0
     compare(
         c,
         lambda compiled: (add_from_batch if compiled else plain.add_from_batch)(
@@ -182,6 +190,7 @@ def test_steps_on_the_rows_of_negatives_add_up_where_a_row_is_named_twice(dim):
             c.steps,
             c.panel,
             c.panel_rows,
+            count,
         ),
         c.matrix,
     )
