@@ -1,12 +1,13 @@
 """The primitives of negative sampling: a batch of center vectors against rows of U.
 
-A batch is `BATCH` center vectors, the rows of `panel`, which share their negative samples. With the
-scores, and later the steps, of one negative beside each other, one for each center, what centers
-and negatives have to do with each other is three small matrix products:
+A batch is up to `BATCH` center vectors, the rows `members` of `panel` (V itself, or copies), which
+share their negative samples. With the scores, and later the steps, of one negative beside each
+other, one for each center, what centers and negatives have to do with each other is three small
+matrix products:
 
-    `batch_scores`       scores = U[rows] panel^T
+    `batch_scores`       scores = U[rows] panel[members]^T
     `sum_for_centers`    gradients = steps^T U[rows]
-    `add_from_batch`     U[rows] += steps panel
+    `add_from_batch`     U[rows] += steps panel[members]
 
 with the logistic terms (`noise_terms`) between. Each number that is loaded serves several sums,
 which stay in registers: they run at the speed of the multipliers rather than of the memory. The
