@@ -65,7 +65,7 @@ BATCH = 32
 ROWS_AT_ONCE = 4
 """Negatives that are worked on at once; a batch has a multiple of so many."""
 CENTERS_AT_ONCE = 4
-"""Centers whose gradients are computed at once."""
+"""Centers that are worked on at once: as many as `sum_lanes_of_four` adds up."""
 COPIED = 8
 """Words that are copied at once: lists of words need room for as many beyond their end."""
 
@@ -73,8 +73,6 @@ COPIED = 8
 _PRODUCTS = 96
 # Floats that functions are computed of at once.
 _IN_LOCKSTEP = 32
-# The CPU foresees the end of short loops only.
-_UNROLLED = 4
 
 
 # --- the plain twins ------------------------------------------------------------------------------
@@ -144,7 +142,7 @@ def noise_terms(lanes, scores, count, weights, rate):  # type: ignore[no-untyped
 def sum_for_centers(lanes, matrix, rows, count, steps, first, gradients):  # type: ignore[no-untyped-def]
     """Compute ``gradients[b]``, the sum of ``steps[k, b] * matrix[rows[k]]`` over k < count.
 
-    For b = first ... first + `CENTERS_AT_ONCE` - 1.
+    For b = first ... first + `CENTERS_AT_ONCE` - 1; `count` must be a multiple of `ROWS_AT_ONCE`.
     """
     for b in range(first, first + CENTERS_AT_ONCE):
         for i in range(matrix.shape[1]):
@@ -352,8 +350,11 @@ def _emit_sum_for_centers(builder: ir.IRBuilder, registers: int, arguments: list
         sums = [cgutils.alloca_once(builder, vector(LANES)) for _ in pointers]
         for total in sums:
             builder.store(constant_register(0.0, LANES), total)
-        with cgutils.for_range_slice(builder, number(0), count, number(_UNROLLED)) as (first, _):
-            for k in (plus(builder, first, step) for step in range(_UNROLLED)):
+        with cgutils.for_range_slice(builder, number(0), count, number(ROWS_AT_ONCE)) as (
+            first,
+            _,
+        ):
+            for k in (plus(builder, first, step) for step in range(ROWS_AT_ONCE)):
                 start = row_start(builder, rows, k, length)
                 us = [load_register(builder, matrix, plus(builder, start, c)) for c in columns]
                 place = builder.add(builder.mul(k, number(BATCH)), b)

@@ -100,7 +100,7 @@ class Negatives(NamedTuple):
     """The shared negative samples."""
 
     table: np.ndarray  # (power of two + `TABLE_REPEATS`,) int32, the noise distribution, shuffled
-    pool: int  # K', negatives of a step
+    pool: int  # K', negatives of a step, at most `TABLE_REPEATS`
     per_pair: float  # K, negatives a pair that they stand for
     windows: int  # of a batch, at most BATCH
     parts: int  # steps of a batch, each for so large a part of the pairs of every window
@@ -195,13 +195,14 @@ def batch_size(push: float, at_once: int) -> int:
 def batches_at_once(push: float) -> int:
     """Choose how many batches a crew computes at the same time: from 2 to `MOST_AT_ONCE`.
 
-    As many as are stable with all their windows (see `batch_size`).
+    As many as are stable with all their windows (see `batch_size`); `begin_piece` lets a power of
+    two of them have work.
     """
     return max(2, int(min(MOST_AT_ONCE, LARGEST_DRIFT / (push * BATCH))))
 
 
 def windows_alike(push: float) -> int:
-    """Choose how many windows of one center word a batch may have: 1 or `MOST_ALIKE`.
+    """Choose how many windows of one center word a batch may have: from 1 to `MOST_ALIKE`.
 
     Parameters
     ----------
@@ -414,9 +415,10 @@ def _is_left(batch):  # type: ignore[no-untyped-def]
 
 @kernel
 def _ask_ahead(lanes, centers, outsides, batch, rows):  # type: ignore[no-untyped-def]
-    """Ask the memory for some of the rows that the next step needs.
+    """Ask the memory for some of the rows that the next step needs: those of U first.
 
-    A few at a time: asked for many, the CPU waits for the places that such requests take.
+    A few at a time: asked for many, the CPU waits for the places that such requests take. A short
+    batch, and one of a crew, asks for fewer than the next step needs.
     """
     state = batch.state
     for _ in range(rows):

@@ -10,6 +10,7 @@ import pytest
 
 from nw2v.corpus import EncodedText
 from nw2v.jit import COMPILED
+from nw2v.jit.batches import COPIED
 from nw2v.jit.random import stream_key
 from nw2v.kernels import negative_sampling
 from nw2v.kernels.crew import members_of
@@ -112,7 +113,7 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize("portable", PORTABLE)
-@pytest.mark.parametrize("at_once", [None, 2, 3] if COMPILED else [None, 3])
+@pytest.mark.parametrize("at_once", [None, 2, 5] if COMPILED else [None, 5])
 @pytest.mark.parametrize(
     (
         "dim",
@@ -154,6 +155,54 @@ def test_a_pass_equals_the_plain_twin(
     np.testing.assert_allclose(comp.center_vectors, V, atol=2e-5)
     np.testing.assert_allclose(comp.outside_vectors, U, atol=2e-5)
     assert (comp.centers[:, dim:] == 0).all() and (comp.outsides[:, dim:] == 0).all()
+
+
+@pytest.mark.parametrize("portable", PORTABLE)
+@pytest.mark.parametrize("at_once", [None, 4])
+@pytest.mark.parametrize("pool", [4, 12])
+def test_full_batches_and_short_ones_in_turn_equal_the_plain_twin(portable, at_once, pool):
+    vocabulary, dim, window = 200, 9, 3
+    generator = np.random.default_rng(pool)
+    tokens = generator.integers(0, vocabulary, 600)
+    # Here and there, a word that stands beside itself cuts a batch.
+    for place in (100, 210, 415, 500):
+        tokens[place : place + 12 : 2] = tokens[place]
+    tokens = np.concatenate([tokens, np.arange(vocabulary)]).astype(np.int32)
+    counts = np.bincount(tokens)
+    lengths = [len(batch) for batch in naive.batches_of(tokens.tolist(), BATCH, 4)]
+    assert lengths.count(BATCH) > 5 and min(lengths) < BATCH // 2
+    law = window_law(counts, window=window, subsample=0.0, shrink=True)
+    negatives = negatives_for(counts, pool=pool, K=2, alike=4)
+    key = stream_key(1, 0, "stream")
+    comp = parameters_for(vocabulary, dim, portable)
+    V, U = comp.center_vectors.astype(np.float64), comp.outside_vectors.astype(np.float64)
+    once = negatives._replace(table=negatives.table[:-TABLE_REPEATS])
+    ref = naive.negative_sampling_pass(
+        V, U, [tokens.tolist()], law.keep_limits, window, True, int(key), once, 0.05, at_once or 1
+    )
+    text = Text(tokens, np.array([0, len(tokens)]))
+    if at_once is None:
+        loss, pairs, _ = run(comp, text, law, negatives, key, 0.05)
+    else:
+        loss, pairs, _ = run_together(
+            comp, text, law, negatives, key, 0.05, threads=1, at_once=at_once
+        )
+    assert (pytest.approx(loss, rel=1e-5), pairs) == ref
+    np.testing.assert_allclose(comp.center_vectors, V, atol=2e-5)
+    np.testing.assert_allclose(comp.outside_vectors, U, atol=2e-5)
+
+
+@pytest.mark.parametrize("pool", [4, 8, 12, 16])
+def test_negatives_are_read_on_from_the_beginning_of_the_table(pool):
+    negatives = negatives_for(np.arange(1, 50), pool=pool)
+    table = negatives.table[:-TABLE_REPEATS]
+    for before in (0, 2, 4, pool):
+        place = (len(table) - before) % len(table)
+        words = np.zeros(pool + COPIED, dtype=np.int32)
+        after = negative_sampling._draw_negatives((), negatives, place, words)
+        places = (place + np.arange(pool)) % len(table)
+        np.testing.assert_array_equal(words[:pool], table[places])
+        assert after == (place + pool) % len(table)
 
 
 @pytest.mark.skipif(not COMPILED, reason="without compilation one thread does the work of all")
