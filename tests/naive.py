@@ -254,7 +254,7 @@ def naive_softmax_pass(V, U, sentences, keep_limits, window, shrink, key, rate, 
 
 
 def analogy(words, vectors, a, b, c, method):
-    """The best word and how far it is ahead of the second."""
+    """The best word and how far it is ahead of the second, as a part of its score or of 1."""
 
     def cosine(x, y):
         x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
@@ -271,7 +271,7 @@ def analogy(words, vectors, a, b, c, method):
         else:
             scores.append(((1 + to_b) / 2 * (1 + to_c) / 2 / ((1 + to_a) / 2 + 0.001), word))
     scores = [*sorted(scores, reverse=True), (-math.inf, None)]
-    return scores[0][1], scores[0][0] - scores[1][0]
+    return scores[0][1], (scores[0][0] - scores[1][0]) / max(1, abs(scores[0][0]))
 
 
 def heldout_metrics(pairs, V, U, loss_name, counts, negatives, noise_exponent):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nw2v.errors import InputError
@@ -53,6 +53,7 @@ def planted(pairs: int = 12, noise: float = 0.15) -> tuple[WordVectors, AnalogyS
 @pytest.mark.parametrize("method", ["3cosadd", "3cosmul"])
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**32), size=st.integers(4, 400), dim=st.integers(2, 12))
+@example(seed=224, size=224, dim=2)
 def test_predictions_equal_the_naive_ones(method, seed, size, dim):
     words = [f"w{i}" for i in range(size)]
     vectors = random_vectors(words, dim, seed)
@@ -62,7 +63,8 @@ def test_predictions_equal_the_naive_ones(method, seed, size, dim):
         expected, margin = naive.analogy(
             vectors.words, vectors.vectors, question.a, question.b[0], question.c, method
         )
-        assert predicted == expected or margin < 1e-5
+        # 3CosMul divides by as little as 0.001, with the rounding of a float32 in it.
+        assert predicted == expected or margin < (1e-5 if method == "3cosadd" else 5e-4)
 
 
 @pytest.mark.parametrize("method", ["3cosadd", "3cosmul"])
