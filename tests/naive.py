@@ -254,7 +254,10 @@ def naive_softmax_pass(V, U, sentences, keep_limits, window, shrink, key, rate, 
 
 
 def analogy(words, vectors, a, b, c, method):
-    """The best word and how far it is ahead of the second, as a part of its score or of 1."""
+    """The best word and how far it is ahead of the second, as a part of its score or of 1.
+
+    3CosMul's scores go up to a thousand.
+    """
 
     def cosine(x, y):
         x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
