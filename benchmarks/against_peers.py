@@ -183,6 +183,19 @@ def summary(runs: Sequence[dict[str, Any]], base: Sequence[dict[str, Any]]) -> d
 # --- the report ---------------------------------------------------------------------------------
 
 
+def times_of(label: str, runs: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """How many times as fast a system is as each other one, round by round: a row for each."""
+    own = [run for run in runs if run["system"] == label]
+    if not own:
+        return []
+    rows = []
+    for other in dict.fromkeys(run["system"] for run in runs if run["system"] != label):
+        times = summary(own, [run for run in runs if run["system"] == other])
+        names = ("times_training_seconds", "times_whole_seconds")
+        rows.append([other, *(f"{times[name]:.1f}" for name in names)])
+    return rows
+
+
 def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
@@ -228,6 +241,7 @@ def report(record: dict[str, Any]) -> str:
         ]
         for run in runs
     ]
+    beside = times_of(record["fast"], runs)
     text, rounds, setting = record["text"], len({run["seed"] for run in runs}), record["setting"]
     matrices = 2 * 4 * text["vocabulary_size"] * setting["dim"] / MEBIBYTE
     parts = [
@@ -252,6 +266,11 @@ def report(record: dict[str, Any]) -> str:
         f"{matrices:.0f} MiB. A first, short run of nw2v took {record['warm_up_seconds']:.1f} s: "
         "it compiles what is not compiled yet, and is not counted.",
     ]
+    if beside:
+        parts += [
+            f"How many times as fast {record['fast']} is, median of the rounds:",
+            table(["beside", "training", "whole"], beside),
+        ]
     if portable := record["portable"]:
         fast = next((one for label, one in summaries.items() if label == record["fast"]), None)
         ratio = f", 1/{fast['words_per_second'] / portable:.1f} of it" if fast else ""
