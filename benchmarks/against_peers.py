@@ -185,12 +185,15 @@ def summary(runs: Sequence[dict[str, Any]], base: Sequence[dict[str, Any]]) -> d
 
 def times_of(label: str, runs: Sequence[dict[str, Any]]) -> list[list[str]]:
     """How many times as fast a system is as each other one, round by round: a row for each."""
-    own = [run for run in runs if run["system"] == label]
-    if not own:
+    of_system: dict[str, list[dict[str, Any]]] = {}
+    for one in runs:
+        of_system.setdefault(one["system"], []).append(one)
+    own = of_system.pop(label, None)
+    if own is None:
         return []
     rows = []
-    for other in dict.fromkeys(run["system"] for run in runs if run["system"] != label):
-        times = summary(own, [run for run in runs if run["system"] == other])
+    for other, theirs in of_system.items():
+        times = summary(own, theirs)
         names = ("times_training_seconds", "times_whole_seconds")
         rows.append([other, *(f"{times[name]:.1f}" for name in names)])
     return rows

@@ -303,6 +303,12 @@ def _windows_at_once(windows, kept, negatives, tally):  # type: ignore[no-untype
 
 
 @kernel
+def _last_place(negatives):  # type: ignore[no-untyped-def]
+    """Where the noise table ends, but for its repeats: all bits of a place in it."""
+    return len(negatives.table) - TABLE_REPEATS - 1
+
+
+@kernel
 def _begin_part(text, negatives, piece, kept, first, last, windows, batch):  # type: ignore[no-untyped-def]
     """Let the next batch begin with center number `first` of a piece, the last end with `last`.
 
@@ -313,8 +319,8 @@ def _begin_part(text, negatives, piece, kept, first, last, windows, batch):  # t
     state[_WINDOWS] = min(negatives.windows, windows)
     # Each part reads the noise table from a place of its own.
     start = text.offsets[piece.first_sentence] + first
-    mask = word64(len(negatives.table) - TABLE_REPEATS - 1)
-    state[_NOISE_PLACE] = np.int64(random_bits(piece.key ^ _NOISE, start) & mask)
+    draw = random_bits(piece.key ^ _NOISE, start)
+    state[_NOISE_PLACE] = np.int64(draw & word64(_last_place(negatives)))
     state[_COUNT] = state[_PAIRS] = state[_ALL_PAIRS] = 0
     batch.amounts[_LOSS] = 0.0
     batch.amounts[_FIRST_RATE] = piece.first_rate
@@ -341,7 +347,7 @@ def _end_of_batch(words, first, last, most_alike):  # type: ignore[no-untyped-de
 def _draw_negatives(lanes, negatives, place, words):  # type: ignore[no-untyped-def]
     """Read the negatives of a step from the noise table; give the place of those that follow."""
     copy_words(lanes, negatives.table, place, negatives.pool, words, 0)
-    return (place + negatives.pool) & (len(negatives.table) - TABLE_REPEATS - 1)
+    return (place + negatives.pool) & _last_place(negatives)
 
 
 @kernel
@@ -417,8 +423,9 @@ def _is_left(batch):  # type: ignore[no-untyped-def]
 def _ask_ahead(lanes, centers, outsides, batch, rows):  # type: ignore[no-untyped-def]
     """Ask the memory for some of the rows that the next step needs: those of U first.
 
-    A few at a time: asked for many, the CPU waits for the places that such requests take. A short
-    batch, and one of a crew, asks for fewer than the next step needs.
+    A few at a time: asked for many, the CPU waits for the places that such requests take. In all, a
+    step with a full batch and pool asks for what another such step needs; a short batch, and one of
+    a crew, asks for less.
     """
     state = batch.state
     for _ in range(rows):
