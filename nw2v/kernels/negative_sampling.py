@@ -195,10 +195,10 @@ def batch_size(push: float, at_once: int) -> int:
 def batches_at_once(push: float) -> int:
     """Choose how many batches a crew computes at the same time: from 2 to `MOST_AT_ONCE`.
 
-    As many as are stable with all their windows (see `batch_size`); `begin_piece` lets a power of
-    two of them have work.
+    As many as are stable with all their windows (see `batch_size`), but a power of two.
     """
-    return max(2, int(min(MOST_AT_ONCE, LARGEST_DRIFT / (push * BATCH))))
+    stable = int(min(MOST_AT_ONCE, LARGEST_DRIFT / (push * BATCH)))
+    return max(2, 1 << stable.bit_length() >> 1)
 
 
 def windows_alike(push: float) -> int:

@@ -98,6 +98,28 @@ def run_together(parameters, text, law, negatives, key, rate, *, threads, at_onc
     return (*result(team), kept)
 
 
+def assert_equals_twin(sentences, text, law, negatives, *, dim, portable, at_once):
+    """Train by the kernel (with `at_once`: by a crew) and by the plain twin: all must be the same."""
+    key, rate = stream_key(1, 0, "stream"), 0.05
+    comp = parameters_for(len(law.keep_limits), dim, portable)
+    V, U = comp.center_vectors.astype(np.float64), comp.outside_vectors.astype(np.float64)
+    once = negatives._replace(table=negatives.table[:-TABLE_REPEATS])
+    ref_loss, ref_pairs = naive.negative_sampling_pass(
+        V, U, sentences, *law, int(key), once, rate, at_once or 1
+    )
+    if at_once is None:
+        loss, pairs, _ = run(comp, text, law, negatives, key, rate)
+    else:
+        loss, pairs, _ = run_together(
+            comp, text, law, negatives, key, rate, threads=1, at_once=at_once
+        )
+    assert pairs == ref_pairs
+    assert loss == pytest.approx(ref_loss, rel=1e-5)
+    np.testing.assert_allclose(comp.center_vectors, V, atol=2e-5)
+    np.testing.assert_allclose(comp.outside_vectors, U, atol=2e-5)
+    assert (comp.centers[:, dim:] == 0).all() and (comp.outsides[:, dim:] == 0).all()
+
+
 # Without compilation there is one path alone.
 PORTABLE = [False, True] if COMPILED else [True]
 SETTINGS = [
@@ -137,31 +159,14 @@ def test_a_pass_equals_the_plain_twin(
     negatives = negatives_for(
         counts, pool=pool, K=K, windows=windows, parts=parts, alike=alike, pairs_alike=pairs_alike
     )
-    key = stream_key(1, 0, "stream")
-    comp = parameters_for(len(counts), dim, portable)
-    V, U = comp.center_vectors.astype(np.float64), comp.outside_vectors.astype(np.float64)
-    once = negatives._replace(table=negatives.table[:-TABLE_REPEATS])
-    ref_loss, ref_pairs = naive.negative_sampling_pass(
-        V, U, sentences, law.keep_limits, window, shrink, int(key), once, 0.05, at_once or 1
-    )
-    if at_once is None:
-        loss, pairs, _ = run(comp, text, law, negatives, key, 0.05)
-    else:
-        loss, pairs, _ = run_together(
-            comp, text, law, negatives, key, 0.05, threads=1, at_once=at_once
-        )
-    assert pairs == ref_pairs
-    assert loss == pytest.approx(ref_loss, rel=1e-5)
-    np.testing.assert_allclose(comp.center_vectors, V, atol=2e-5)
-    np.testing.assert_allclose(comp.outside_vectors, U, atol=2e-5)
-    assert (comp.centers[:, dim:] == 0).all() and (comp.outsides[:, dim:] == 0).all()
+    assert_equals_twin(sentences, text, law, negatives, dim=dim, portable=portable, at_once=at_once)
 
 
 @pytest.mark.parametrize("portable", PORTABLE)
 @pytest.mark.parametrize("at_once", [None, 4])
 @pytest.mark.parametrize("pool", [4, 12])
 def test_full_batches_and_short_ones_in_turn_equal_the_plain_twin(portable, at_once, pool):
-    vocabulary, dim, window = 200, 9, 3
+    vocabulary = 200
     generator = np.random.default_rng(pool)
     tokens = generator.integers(0, vocabulary, 600)
     # Here and there, a word that stands beside itself cuts a batch.
@@ -171,25 +176,12 @@ def test_full_batches_and_short_ones_in_turn_equal_the_plain_twin(portable, at_o
     counts = np.bincount(tokens)
     lengths = [len(batch) for batch in naive.batches_of(tokens.tolist(), BATCH, 4)]
     assert lengths.count(BATCH) > 5 and min(lengths) < BATCH // 2
-    law = window_law(counts, window=window, subsample=0.0, shrink=True)
+    law = window_law(counts, window=3, subsample=0.0, shrink=True)
     negatives = negatives_for(counts, pool=pool, K=2, alike=4)
-    key = stream_key(1, 0, "stream")
-    comp = parameters_for(vocabulary, dim, portable)
-    V, U = comp.center_vectors.astype(np.float64), comp.outside_vectors.astype(np.float64)
-    once = negatives._replace(table=negatives.table[:-TABLE_REPEATS])
-    ref = naive.negative_sampling_pass(
-        V, U, [tokens.tolist()], law.keep_limits, window, True, int(key), once, 0.05, at_once or 1
-    )
     text = Text(tokens, np.array([0, len(tokens)]))
-    if at_once is None:
-        loss, pairs, _ = run(comp, text, law, negatives, key, 0.05)
-    else:
-        loss, pairs, _ = run_together(
-            comp, text, law, negatives, key, 0.05, threads=1, at_once=at_once
-        )
-    assert (pytest.approx(loss, rel=1e-5), pairs) == ref
-    np.testing.assert_allclose(comp.center_vectors, V, atol=2e-5)
-    np.testing.assert_allclose(comp.outside_vectors, U, atol=2e-5)
+    assert_equals_twin(
+        [tokens.tolist()], text, law, negatives, dim=9, portable=portable, at_once=at_once
+    )
 
 
 @pytest.mark.parametrize("pool", [4, 8, 12, 16])
