@@ -99,7 +99,7 @@ def run_together(parameters, text, law, negatives, key, rate, *, threads, at_onc
 
 
 def assert_equals_twin(sentences, text, law, negatives, *, dim, portable, at_once):
-    """Train by the kernel (with `at_once`: by a crew) and by the plain twin: all must be the same."""
+    """Train by the kernel (with `at_once`, a crew's) and by the plain twin: all must be equal."""
     key, rate = stream_key(1, 0, "stream"), 0.05
     comp = parameters_for(len(law.keep_limits), dim, portable)
     V, U = comp.center_vectors.astype(np.float64), comp.outside_vectors.astype(np.float64)
