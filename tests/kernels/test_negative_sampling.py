@@ -105,7 +105,7 @@ def assert_equals_twin(sentences, text, law, negatives, *, dim, portable, at_onc
     V, U = comp.center_vectors.astype(np.float64), comp.outside_vectors.astype(np.float64)
     once = negatives._replace(table=negatives.table[:-TABLE_REPEATS])
     ref_loss, ref_pairs = naive.negative_sampling_pass(
-        V, U, sentences, *law, int(key), once, rate, at_once or 1
+        V, U, sentences, law.keep_limits, law.window, law.shrink, int(key), once, rate, at_once or 1
     )
     if at_once is None:
         loss, pairs, _ = run(comp, text, law, negatives, key, rate)
