@@ -13,7 +13,7 @@ from nw2v.errors import InputError
 from nw2v.evaluation.analogy_sets import AnalogyQuestion, AnalogySet
 from nw2v.evaluation.metric_names import distinct_legal_names, legal_name
 from nw2v.evaluation.word_matching import WordMatcher
-from nw2v.evaluation.workers import map_blocks
+from nw2v.evaluation.workers import map_blocks, threads_for
 from nw2v.vectors.word_vectors import METHODS, WordVectors
 
 if TYPE_CHECKING:
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 # A chunk of questions and a block of the vocabulary: their similarities, 0.5 MB, stay in the cache
 # of a core while all questions of the chunk read them.
-_CHUNK_WORDS = 128
-_BLOCK_WORDS = 1024
-# Blocks that a thread takes at one time.
-_BLOCKS_A_TASK = 4
+_CHUNK_WORDS = 256
+_BLOCK_WORDS = 512
+# Into how many tasks the blocks are divided for each thread: few, since each begins without a best
+# answer so far, below which nothing has to be looked at.
+_TASKS_A_THREAD = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,11 +292,15 @@ def _answers(
     asked_units = vectors.unit_rows(asked_words)
     chunks = list(_chunks(asked.reshape(words.shape), same_word[words]))
 
+    threads = threads_for(threads)
+    blocks = -(-len(same_word) // _BLOCK_WORDS)
+    words_a_task = -(-blocks // (_TASKS_A_THREAD * threads)) * _BLOCK_WORDS
+
     def search_blocks(start: int) -> tuple[np.ndarray, np.ndarray]:
         best = np.full(len(words), -np.inf, dtype=np.float32)
         found = np.full(len(words), -1, dtype=np.int64)
         scratch = np.empty(_BLOCK_WORDS, dtype=np.float32)
-        stop = min(start + _BLOCKS_A_TASK * _BLOCK_WORDS, len(same_word))
+        stop = min(start + words_a_task, len(same_word))
         for first in range(start, stop, _BLOCK_WORDS):
             units = vectors.unit_rows(slice(first, min(first + _BLOCK_WORDS, stop)))
             for place, asked, questions in chunks:
@@ -317,7 +322,7 @@ def _answers(
 
     best = np.full(len(words), -np.inf, dtype=np.float32)
     found = np.full(len(words), -1, dtype=np.int64)
-    starts = range(0, len(same_word) if len(words) else 0, _BLOCKS_A_TASK * _BLOCK_WORDS)
+    starts = range(0, len(same_word) if len(words) else 0, words_a_task)
     for its_best, its_found in map_blocks(search_blocks, starts, threads):
         better = its_best > best  # in the order of the vocabulary: a tie keeps the earlier word
         best[better], found[better] = its_best[better], its_found[better]

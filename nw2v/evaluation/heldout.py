@@ -99,9 +99,13 @@ def draw_heldout_pairs(
     InputError
         If an argument is out of its range or the text has a word that `counts` does not.
     """
-    from nw2v.evaluation.heldout_windows import candidates_per_sentence
+    from nw2v.evaluation.heldout_windows import (
+        ChosenPairs,
+        candidates_per_sentence,
+        copy_chosen,
+    )
     from nw2v.jit.random import stream_key
-    from nw2v.kernels.stream import Text, draw_windows, window_law, windows_for
+    from nw2v.kernels.stream import Text, window_law, windows_for
 
     window = _whole("evaluation.window", window, least=1)
     centers = _whole("evaluation.heldout_centers", centers, least=1)
@@ -123,31 +127,27 @@ def draw_heldout_pairs(
 
     law = window_law(counts, window=window, subsample=float(subsample), shrink=True)
     key = stream_key(seed, "held-out windows")
-    sentence_lengths = np.diff(text.offsets)
-    windows = windows_for(int(sentence_lengths.max(initial=0)))
+    longest = int(np.diff(text.offsets).max(initial=0))
+    windows = windows_for(longest)
     candidates = np.zeros(len(text.offsets) - 1, dtype=np.int64)
     candidates_per_sentence(text, law, key, windows, candidates)
     ends = np.cumsum(candidates)
     population = int(ends[-1]) if len(ends) else 0
     chosen = sample_without_replacement(population, centers, stream_key(seed, "held-out"))
 
-    center_words, outside_words, sentences = [], [], []
-    chosen_sentences = np.searchsorted(ends, chosen, side="right")
-    for sentence in np.unique(chosen_sentences):
-        kept = draw_windows(text, law, key, sentence, sentence + 1, windows)
-        first, last = windows.first[:kept], windows.last[:kept]
-        with_outsides = np.flatnonzero(last - first > 1)
-        here = chosen[chosen_sentences == sentence] - (ends[sentence] - candidates[sentence])
-        for position in with_outsides[here]:
-            center_words.append(windows.words[position])
-            around = windows.words[first[position] : last[position]]
-            outside_words.append(np.delete(around, position - first[position]))
-            sentences.append(sentence)
+    most_outsides = min(2 * window, max(0, longest - 1))
+    pairs = ChosenPairs(
+        centers=np.zeros(len(chosen), dtype=np.int32),
+        offsets=np.zeros(len(chosen) + 1, dtype=np.int64),
+        outsides=np.zeros(len(chosen) * most_outsides, dtype=np.int32),
+        sentences=np.zeros(len(chosen), dtype=np.int64),
+    )
+    copy_chosen(text, law, key, windows, ends, chosen, pairs)
     return HeldoutPairs(
-        centers=np.array(center_words, dtype=np.int32),
-        offsets=np.cumsum([0, *map(len, outside_words)], dtype=np.int64),
-        outsides=np.concatenate([np.empty(0, dtype=np.int32), *outside_words]),
-        sentences=np.array(sentences, dtype=np.int64),
+        centers=pairs.centers,
+        offsets=pairs.offsets,
+        outsides=pairs.outsides[: pairs.offsets[-1]].copy(),
+        sentences=pairs.sentences,
         window=window,
         subsample=float(subsample),
     )

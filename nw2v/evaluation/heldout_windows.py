@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from nw2v.jit import exact_kernel, kernel
 from nw2v.kernels.stream import draw_windows
+
+
+class ChosenPairs(NamedTuple):
+    """Center words that were chosen, with their outside words."""
+
+    centers: np.ndarray  # (C,) int32
+    offsets: np.ndarray  # (C + 1,) int64: where the outside words of each begin
+    outsides: np.ndarray  # int32, with room for all
+    sentences: np.ndarray  # (C,) int64: where each stands
 
 
 @exact_kernel
@@ -19,6 +30,41 @@ def candidates_per_sentence(text, law, key, windows, candidates):  # type: ignor
         for position in range(kept):
             if windows.last[position] - windows.first[position] > 1:
                 candidates[sentence] += 1
+
+
+@exact_kernel
+def copy_chosen(text, law, key, windows, ends, chosen, pairs):  # type: ignore[no-untyped-def]
+    """Copy the windows of some candidates, which are numbered through the text.
+
+    Parameters
+    ----------
+    text, law, key, windows
+        As for `candidates_per_sentence`.
+    ends : (S,) int64
+        Candidates up to the end of each sentence.
+    chosen : (C,) int64
+        Numbers of candidates, in rising order.
+    pairs : ChosenPairs
+        Filled, `offsets` after its first.
+    """
+    sentence, drawn, number, position, copied = 0, -1, -1, -1, 0
+    for c in range(chosen.size):
+        while ends[sentence] <= chosen[c]:
+            sentence += 1
+        if sentence != drawn:
+            draw_windows(text, law, key, sentence, sentence + 1, windows)
+            drawn, position = sentence, -1
+            number = (ends[sentence - 1] if sentence else 0) - 1
+        while number < chosen[c]:
+            position += 1
+            number += windows.last[position] - windows.first[position] > 1
+        for k in range(windows.first[position], windows.last[position]):
+            if k != position:
+                pairs.outsides[copied] = windows.words[k]
+                copied += 1
+        pairs.centers[c] = windows.words[position]
+        pairs.offsets[c + 1] = copied
+        pairs.sentences[c] = sentence
 
 
 @kernel

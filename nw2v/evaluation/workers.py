@@ -38,12 +38,24 @@ def map_blocks(
     """
     from threadpoolctl import threadpool_limits
 
-    if threads is None:
-        threads = available_cores()
-    if isinstance(threads, bool) or not isinstance(threads, numbers.Integral) or threads < 1:
-        raise InputError(f"threads must be an integer of at least 1, got {threads!r}")
+    threads = threads_for(threads)
     with threadpool_limits(limits=1, user_api="blas"):
         if threads == 1:
             return [function(task) for task in tasks]
-        with ThreadPoolExecutor(int(threads)) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(function, tasks))
+
+
+def threads_for(threads: int | None) -> int:
+    """Give the number of threads for a setting: None stands for all cores of this process.
+
+    Raises
+    ------
+    InputError
+        If `threads` is neither None nor a positive integer.
+    """
+    if threads is None:
+        return available_cores()
+    if isinstance(threads, bool) or not isinstance(threads, numbers.Integral) or threads < 1:
+        raise InputError(f"threads must be an integer of at least 1, got {threads!r}")
+    return int(threads)
