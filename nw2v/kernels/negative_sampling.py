@@ -366,19 +366,19 @@ def _list_pairs(lanes, windows, window, negatives, batch):  # type: ignore[no-un
     pairs = 0
     for b in range(state[_COUNT]):
         i = state[_FIRST] + b
-        before = i - first[i]
-        of_window = last[i] - first[i] - 1
+        center, begin = words[word64(i)], first[word64(i)]
+        before, of_window = i - begin, last[word64(i)] - begin - 1
         # Outside words number low ... high - 1 of the window, those before the center first.
         low, high = 0, of_window
         if parts > 1:
             low, high = of_window * part // parts, of_window * (part + 1) // parts
         split = min(max(low, before), high)
-        batch.centers[b] = words[i]
+        batch.centers[b] = center
         batch.first_pair[b] = pairs
         batch.weights[b] = np.float32(of_window * share)
-        copy_words(lanes, words, first[i] + low, one_side, batch.outside_words, pairs)
+        copy_words(lanes, words, begin + low, one_side, batch.outside_words, pairs)
         place = pairs + split - low
-        copy_words(lanes, words, first[i] + 1 + split, one_side, batch.outside_words, place)
+        copy_words(lanes, words, begin + 1 + split, one_side, batch.outside_words, place)
         fill_words(lanes, batch.members, pairs, room, batch.panel_rows[b])
         pairs += high - low
     batch.first_pair[state[_COUNT]] = pairs

@@ -16,6 +16,8 @@ from nw2v.corpus.subsampling import keep_limits
 from nw2v.jit.compile import exact_kernel
 from nw2v.jit.random import random_bits, word64
 
+# Numbers are made unsigned where they index: those that might be negative, as Python has them, take
+# instructions to find out.
 _LOW_HALF = word64(0xFFFFFFFF)
 _32 = word64(32)
 _33 = word64(33)
@@ -94,18 +96,20 @@ def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # typ
         start = kept
         for position in range(text.offsets[sentence], text.offsets[sentence + 1]):
             bits = random_bits(key, position)
-            word = text.tokens[position]
-            windows.words[kept] = word
+            word = text.tokens[word64(position)]
+            windows.words[word64(kept)] = word
             if law.shrink:
                 reach = 1 + np.int64(((bits & _LOW_HALF) * word64(law.window)) >> _32)
             else:
                 reach = law.window
-            windows.first[kept] = max(start, kept - reach)
-            windows.last[kept] = kept + reach + 1
+            windows.first[word64(kept)] = max(start, kept - reach)
+            windows.last[word64(kept)] = kept + reach + 1
             # Written in any case, and overwritten by the next token unless it is kept.
-            kept += np.int64(bits >> _33) <= law.keep_limits[word]
-        for k in range(max(start, kept - law.window), kept):
-            windows.last[k] = min(windows.last[k], kept)
+            kept += np.int64(bits >> _33) <= law.keep_limits[word64(word)]
+        # Always as many, so that the CPU foresees the loop's end: earlier sentences' windows end
+        # before this one anyway.
+        for k in range(max(0, kept - law.window), kept):
+            windows.last[word64(k)] = min(windows.last[word64(k)], kept)
     return kept
 
 
