@@ -77,6 +77,9 @@ LARGEST_LOCAL_DRIFT = 4.0
 """The same where a piece of text names one word again and again: its words all pull together."""
 MOST_ALIKE = 4
 """Windows of one center word that a batch may have."""
+COUNTERS, BATCH_COUNTERS = 1024, 256
+"""Counters that tell quickly whether one word may be too frequent in a piece of text or in a batch:
+several words share one. Powers of two."""
 MOST_AT_ONCE = 8
 """Batches of a crew that are computed before their steps are made: so many threads can work."""
 
@@ -116,6 +119,7 @@ class Batch(NamedTuple):
 
     state: np.ndarray  # int64: see the places above
     amounts: np.ndarray  # float64
+    tally: np.ndarray  # (BATCH_COUNTERS,) int32: zero
     centers: np.ndarray  # (BATCH,) int32: the center words
     panel: np.ndarray  # (BATCH, length) float32: copies of their vectors, where they are copied
     panel_rows: np.ndarray  # (BATCH,) int32: where their vectors stand: in V, or in the panel
@@ -135,7 +139,7 @@ class Workspace(NamedTuple):
     """Scratch memory of one thread that takes pieces of its own."""
 
     windows: Windows
-    tally: np.ndarray  # (V,) int32: zero
+    tally: np.ndarray  # int32: zero, one for each word, at least `COUNTERS`
     batch: Batch
 
 
@@ -143,7 +147,7 @@ class Team(NamedTuple):
     """What the threads that work on one piece share."""
 
     windows: Windows
-    tally: np.ndarray  # (V,) int32: zero
+    tally: np.ndarray  # int32: zero, one for each word, at least `COUNTERS`
     crew: Crew
     batches: Batch  # computed at once
     mine: Batch  # for each share of the rows: the steps that concern them
@@ -220,6 +224,7 @@ def batch_for(window: int, pool: int, length: int, *, copied: bool) -> Batch:
     return Batch(
         state=np.zeros(_STATE_SIZE, dtype=np.int64),
         amounts=np.zeros(3),
+        tally=np.zeros(BATCH_COUNTERS, dtype=np.int32),
         centers=centers,
         panel=aligned_zeros(BATCH if copied else 0, length),
         panel_rows=np.arange(BATCH, dtype=np.int32) if copied else centers,
@@ -253,7 +258,7 @@ def workspace_for(tokens: int, vocabulary: int, window: int, pool: int, length: 
     """Allocate scratch memory for pieces of at most `tokens` tokens, rows of `length` floats."""
     return Workspace(
         windows_for(tokens + window + BATCH),
-        np.zeros(vocabulary, dtype=np.int32),
+        np.zeros(max(vocabulary, COUNTERS), dtype=np.int32),
         batch_for(window, pool, length, copied=False),
     )
 
@@ -265,7 +270,7 @@ def team_for(
     members = min(threads, at_once)
     return Team(
         windows=windows_for(0),
-        tally=np.zeros(vocabulary, dtype=np.int32),
+        tally=np.zeros(max(vocabulary, COUNTERS), dtype=np.int32),
         crew=crew_for(members, [at_once, members], [False, False]),
         batches=batches_for(at_once, window, pool, length),
         mine=batches_for(members, window, pool, length),
@@ -289,16 +294,28 @@ def result(team: Team) -> tuple[float, int]:
 
 
 @kernel
-def _windows_at_once(windows, kept, negatives, tally):  # type: ignore[no-untyped-def]
-    """How many windows of a piece may be computed at once, for the word that has most pairs."""
+def _windows_at_once(windows, kept, negatives, tally, enough):  # type: ignore[no-untyped-def]
+    """How many windows of a piece may be computed at once, for the word that has most pairs.
+
+    Whether that is `enough` is first told from few counters, which several words share.
+    """
     words, first, last = windows
     most = 1
     for i in range(kept):
-        pairs = tally[words[i]] + last[i] - first[i] - 1
-        tally[words[i]] = pairs
+        counter = word64(words[i]) & word64(COUNTERS - 1)
+        pairs = tally[counter] + last[i] - first[i] - 1
+        tally[counter] = pairs
         most = max(most, pairs)
-    for i in range(kept):
-        tally[words[i]] = 0
+    for counter in range(COUNTERS):
+        tally[counter] = 0
+    if negatives.pairs_alike * kept < enough * most:
+        most = 1
+        for i in range(kept):
+            pairs = tally[words[i]] + last[i] - first[i] - 1
+            tally[words[i]] = pairs
+            most = max(most, pairs)
+        for i in range(kept):
+            tally[words[i]] = 0
     return max(1, np.int64(negatives.pairs_alike * kept / most))
 
 
@@ -328,16 +345,25 @@ def _begin_part(text, negatives, piece, kept, first, last, windows, batch):  # t
 
 
 @kernel
-def _end_of_batch(words, first, last, most_alike):  # type: ignore[no-untyped-def]
+def _end_of_batch(words, first, last, most_alike, tally):  # type: ignore[no-untyped-def]
     """Where the batch that begins with a center ends: before one word is center too often.
 
-    None of a word's windows sees how the others of the batch move its vector.
+    None of a word's windows sees how the others of the batch move its vector. Whether there may be
+    such a word is first told from few counters.
     """
+    most = 0
+    for i in range(first, last):
+        counter = word64(words[word64(i)]) & word64(len(tally) - 1)
+        tally[counter] += 1
+        most = max(most, tally[counter])
+    for i in range(first, last):
+        tally[word64(words[word64(i)]) & word64(len(tally) - 1)] = 0
+    if most <= most_alike:
+        return last
     for i in range(first + most_alike, last):
-        alike = np.int32(0)
-        # All of `BATCH` words are compared, however many precede: in a few registers.
-        for k in range(BATCH):
-            alike += np.int32((words[first + k] == words[i]) & (k < i - first))
+        alike = 0
+        for k in range(first, i):
+            alike += words[k] == words[i]
         if alike >= most_alike:
             return i
     return last
@@ -396,7 +422,7 @@ def _next_step(lanes, windows, law, negatives, batch):  # type: ignore[no-untype
         first, end = state[_NEXT], state[_END]
         state[_FIRST] = first
         last = min(first + state[_WINDOWS], end)
-        state[_NEXT] = _end_of_batch(words, first, last, negatives.alike)
+        state[_NEXT] = _end_of_batch(words, first, last, negatives.alike, batch.tally)
         state[_COUNT] = state[_NEXT] - first
     _list_pairs(lanes, windows, law.window, negatives, batch)
     state[_PART] = state[_PART] + 1 if state[_PART] + 1 < negatives.parts else 0
@@ -514,7 +540,7 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
     """
     windows, tally, batch = workspace
     kept = draw_windows(text, law, piece.key, piece.first_sentence, piece.last_sentence, windows)
-    at_once = _windows_at_once(windows, kept, negatives, tally)
+    at_once = _windows_at_once(windows, kept, negatives, tally, negatives.windows)
     _begin_part(text, negatives, piece, kept, 0, kept, at_once, batch)
     while _is_left(batch):
         _next_step(lanes, windows, law, negatives, batch)
@@ -532,6 +558,7 @@ def _one_of(batches, number):  # type: ignore[no-untyped-def]
     return Batch(
         batches.state[number],
         batches.amounts[number],
+        batches.tally[number],
         batches.centers[number],
         batches.panel[number],
         batches.panel_rows[number],
@@ -561,7 +588,8 @@ def begin_piece(text, law, negatives, piece, team):  # type: ignore[no-untyped-d
         text, law, piece.key, piece.first_sentence, piece.last_sentence, team.windows
     )
     batches = team.crew.items[COMPUTE]
-    at_once = _windows_at_once(team.windows, kept, negatives, team.tally)
+    enough = negatives.windows * batches
+    at_once = _windows_at_once(team.windows, kept, negatives, team.tally, enough)
     # If they may not be so many, some batches have nothing to do: small ones cost more time. Those
     # that have are a power of two, which is easily shared out.
     most = min(batches, at_once, max(2, at_once // negatives.windows))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nw2v.corpus.subsampling import keep_limits
+from nw2v.corpus.subsampling import CERTAIN, keep_limits
 from nw2v.jit.compile import exact_kernel
 from nw2v.jit.random import random_bits, word64
 
@@ -36,6 +36,7 @@ class WindowLaw(NamedTuple):
     keep_limits: np.ndarray  # (V,) int32, see `nw2v.corpus.subsampling.keep_limits`
     window: int
     shrink: bool
+    certain: int  # words from this one on are all kept
 
 
 class Piece(NamedTuple):
@@ -66,7 +67,10 @@ def windows_for(capacity: int) -> Windows:
 
 def window_law(counts: np.ndarray, *, window: int, subsample: float, shrink: bool) -> WindowLaw:
     """Prepare the law of centers and windows for a vocabulary with these counts."""
-    return WindowLaw(keep_limits(counts, subsample), int(window), bool(shrink))
+    limits = keep_limits(counts, subsample)
+    uncertain = np.flatnonzero(limits < CERTAIN)
+    certain = uncertain[-1] + 1 if len(uncertain) else 0
+    return WindowLaw(limits, int(window), bool(shrink), min(int(certain), len(limits) - 1))
 
 
 @exact_kernel
@@ -105,7 +109,7 @@ def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # typ
             windows.first[word64(kept)] = max(start, kept - reach)
             windows.last[word64(kept)] = kept + reach + 1
             # Written in any case, and overwritten by the next token unless it is kept.
-            kept += np.int64(bits >> _33) <= law.keep_limits[word64(word)]
+            kept += np.int64(bits >> _33) <= law.keep_limits[word64(min(word, law.certain))]
         # Always as many, so that the CPU foresees the loop's end: earlier sentences' windows end
         # before this one anyway.
         for k in range(max(0, kept - law.window), kept):
@@ -119,7 +123,8 @@ def _count_kept(text, law, key, first_token, last_token):  # type: ignore[no-unt
     kept = 0
     for position in range(first_token, last_token):
         bits = random_bits(key, position)
-        kept += np.int64(bits >> _33) <= law.keep_limits[text.tokens[position]]
+        word = min(text.tokens[position], law.certain)
+        kept += np.int64(bits >> _33) <= law.keep_limits[word]
     return kept
 
 

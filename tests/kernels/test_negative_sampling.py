@@ -16,6 +16,8 @@ from nw2v.kernels import negative_sampling
 from nw2v.kernels.crew import members_of
 from nw2v.kernels.negative_sampling import (
     BATCH,
+    BATCH_COUNTERS,
+    COUNTERS,
     LARGEST_DRIFT,
     MOST_AT_ONCE,
     MOST_NEGATIVES_A_STEP,
@@ -332,17 +334,20 @@ def test_batches_are_the_smaller_the_harder_a_word_is_pushed():
     assert 2 < at_once < MOST_AT_ONCE and batch_size(0.05, at_once) == BATCH
 
 
-def test_a_batch_ends_before_a_word_is_center_too_often():
-    given = [3, 3, 5, 3, 3, 3, 7, 8, 9, 9]
+@pytest.mark.parametrize("other", [5, 3 + BATCH_COUNTERS])
+def test_a_batch_ends_before_a_word_is_center_too_often(other):
+    given = [3, 3, other, 3, 3, 3, 7, 8, 9, 9]
     ref = naive.batches_of(given, 4, 2)
+    tally = np.zeros(BATCH_COUNTERS, dtype=np.int32)
     # As many words are read as a batch may have: the array has room for them behind its end.
     words = np.array(given + [9] * BATCH, dtype=np.int32)
     comp, first = [], 0
     while first < len(given):
-        last = negative_sampling._end_of_batch(words, first, min(first + 4, len(given)), 2)
+        last = negative_sampling._end_of_batch(words, first, min(first + 4, len(given)), 2, tally)
         comp.append(list(range(first, last)))
         first = last
     assert comp == ref == [[0, 1, 2], [3, 4], [5, 6, 7, 8], [9]]
+    assert not tally.any()
 
 
 def losses_of(text, counts, settings):
@@ -387,16 +392,19 @@ def test_a_text_that_repeats_a_few_words_for_pages_trains_stably(window, determi
     assert max(losses_of(text, counts, settings)) < 20
 
 
-def test_fewer_windows_are_computed_at_once_where_one_word_has_most_pairs():
-    words = np.array([1, 2, 1, 3, 1, 4], dtype=np.int32)
+@pytest.mark.parametrize("enough", [1, 1000])
+@pytest.mark.parametrize("other", [2, 1 + COUNTERS])
+def test_fewer_windows_are_computed_at_once_where_one_word_has_most_pairs(other, enough):
+    words = np.array([1, other, 1, 3, 1, 4], dtype=np.int32)
     windows = Windows(words, np.zeros(6, dtype=np.int32), np.array([4, 4, 4, 4, 5, 5], np.int32))
-    tally = np.zeros(5, dtype=np.int32)
+    tally = np.zeros(2 * COUNTERS, dtype=np.int32)
     found = []
     for pairs_alike in (0.01, 10.0, 100.0):
         negatives = negatives_for(np.ones(5), pairs_alike=pairs_alike)
-        found.append(negative_sampling._windows_at_once(windows, 6, negatives, tally))
+        at_once = negative_sampling._windows_at_once(windows, 6, negatives, tally, enough)
+        found.append(min(at_once, enough))
     # Word 1 has 3 + 3 + 4 of the pairs.
-    assert found == [1, 6, 60]
+    assert found == [min(at_once, enough) for at_once in (1, 6, 60)]
     assert not tally.any()
     assert [windows_alike(push) for push in (0.1, 2.0, 4.0, 4.1, 1e3)] == [4, 4, 2, 1, 1]
 
