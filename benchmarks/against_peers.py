@@ -73,6 +73,8 @@ def systems(arguments: argparse.Namespace) -> list[System]:
             if program == "nw2v":
                 rates = arguments.nw2v_learning_rate
         chosen += [System(program, rate, binary) for rate in (None, *rates)]
+        if program == "nw2v":
+            chosen += [System(program, epochs=epochs) for epochs in arguments.nw2v_epochs]
     return chosen
 
 
@@ -80,8 +82,11 @@ def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """Take the settings that all systems share from the command line, checked."""
     given = vars(arguments)
     rates = (arguments.gensim_learning_rate, arguments.nw2v_learning_rate)
+    keywords = {name: given[name] for name in TRAINING_KEYWORDS}
     for rate in (None, *itertools.chain(*rates)):
-        TrainingSettings(learning_rate=rate, **{name: given[name] for name in TRAINING_KEYWORDS})
+        TrainingSettings(learning_rate=rate, **keywords)
+    for epochs in arguments.nw2v_epochs:
+        TrainingSettings(**{**keywords, "epochs": epochs})
     return {name: given[name] for name in (*TRAINING_KEYWORDS, "min_count")}
 
 
@@ -376,7 +381,8 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
         record["bare_imports_mebibytes"] = bare
         record["warm_up_seconds"] = warm_up(order, text, setting, folder)
         for seed, system in turns(order, arguments.seeds):
-            done = run(system, text, setting, seed)
+            own = system.own(setting)
+            done = run(system, text, own, seed)
             assert done.vectors is not None
             vectors = in_order(done.vectors, words, system.label)
             scores = score(vectors, analogies, similarity, arguments.analogy_words)
@@ -386,7 +392,7 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
                 "program": system.program,
                 "seed": seed,
                 **done.measured,
-                "words_per_second": speed_of(system.program, done, facts, setting),
+                "words_per_second": speed_of(system.program, done, facts, own),
                 "mebibytes_above_imports": None if peak is None else peak - bare[system.program],
                 "scores": scores,
             }
@@ -552,6 +558,14 @@ def parser() -> argparse.ArgumentParser:
             default=[],
             help=f"rates to try beside {program}'s default",
         )
+    add(
+        "--nw2v-epochs",
+        metavar="N",
+        type=int,
+        nargs="*",
+        default=[],
+        help="passes that nw2v makes beside as many as all others",
+    )
     add("--grid", action="store_true", help="speed alone, one pass, over a grid of settings")
     add("--grid-dim", type=int, nargs="+", default=[50, 100, 200, 300])
     add("--grid-negatives", type=int, nargs="+", default=[1, 5, 20])

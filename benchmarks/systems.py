@@ -45,20 +45,29 @@ class System:
         None: its own default.
     binary : str or None
         Where it is, if it is a peer's.
+    epochs : int or None
+        None: as many as all others.
     """
 
     program: str
     learning_rate: float | None = None
     binary: str | None = None
+    epochs: int | None = None
 
     @property
     def label(self) -> str:
         """What the report calls it."""
         rate = "" if self.learning_rate is None else f", learning rate {self.learning_rate:g}"
+        if self.epochs is not None:
+            rate += f", {self.epochs} passes"
         if self.binary is None:
             first, *rest = self.program.split()
             return " ".join([first, version(first), *rest]) + rate
         return self.program + rate
+
+    def own(self, setting: dict[str, Any]) -> dict[str, Any]:
+        """Give the setting of all systems with what is this one's own."""
+        return setting if self.epochs is None else {**setting, "epochs": self.epochs}
 
 
 @dataclass(frozen=True)
