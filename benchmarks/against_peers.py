@@ -75,6 +75,10 @@ def systems(arguments: argparse.Namespace) -> list[System]:
         chosen += [System(program, rate, binary) for rate in (None, *rates)]
         if program == "nw2v":
             chosen += [System(program, epochs=epochs) for epochs in arguments.nw2v_epochs]
+    labels = [system.label for system in chosen]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise InputError(f"{label} is named twice")
     return chosen
 
 
@@ -255,7 +259,8 @@ def report(record: dict[str, Any]) -> str:
     parts = [
         f"Text: {text['name']}, {text['tokens']:,} words in {text['sentences']:,} sentences; "
         f"{text['vocabulary_size']:,} words in the vocabulary, which stand for "
-        f"{text['vocabulary_tokens']:,} of them.  \nAll: {in_words(setting)}.  "
+        f"{text['vocabulary_tokens']:,} of them.  \nAll, but for what their names say: "
+        f"{in_words(setting)}.  "
         f"\nMachine: {in_words(record['machine'])}.",
         f"## Speed, medians of {rounds} round{'s' if rounds > 1 else ''}",
         table(
@@ -381,7 +386,7 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
         record["bare_imports_mebibytes"] = bare
         record["warm_up_seconds"] = warm_up(order, text, setting, folder)
         for seed, system in turns(order, arguments.seeds):
-            own = system.own(setting)
+            own = system.setting(setting)
             done = run(system, text, own, seed)
             assert done.vectors is not None
             vectors = in_order(done.vectors, words, system.label)
@@ -431,7 +436,7 @@ def sweep(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run gensim, nw2v and the binaries once for each setting of the grid: speed alone."""
     arguments.epochs = 1
     setting = settings(arguments)
-    order = [one for one in systems(arguments) if one.learning_rate is None]
+    order = [one for one in systems(arguments) if one.learning_rate is None and not one.epochs]
     order = [one for one in order if one.program in ("gensim", "nw2v", *BINARIES)]
     cells: list[dict[str, Any]] = []
     record: dict[str, Any] = {

@@ -35,7 +35,7 @@ class RunFailedError(RuntimeError):
 
 @dataclass(frozen=True)
 class System:
-    """What is compared: a program at a learning rate.
+    """What is compared: a program at a learning rate, for a number of passes.
 
     Attributes
     ----------
@@ -57,17 +57,17 @@ class System:
     @property
     def label(self) -> str:
         """What the report calls it."""
-        rate = "" if self.learning_rate is None else f", learning rate {self.learning_rate:g}"
+        given = "" if self.learning_rate is None else f", learning rate {self.learning_rate:g}"
         if self.epochs is not None:
-            rate += f", {self.epochs} passes"
+            given += f", {self.epochs} passes"
         if self.binary is None:
             first, *rest = self.program.split()
-            return " ".join([first, version(first), *rest]) + rate
-        return self.program + rate
+            return " ".join([first, version(first), *rest]) + given
+        return self.program + given
 
-    def own(self, setting: dict[str, Any]) -> dict[str, Any]:
+    def setting(self, of_all: dict[str, Any]) -> dict[str, Any]:
         """Give the setting of all systems with what is this one's own."""
-        return setting if self.epochs is None else {**setting, "epochs": self.epochs}
+        return of_all if self.epochs is None else {**of_all, "epochs": self.epochs}
 
 
 @dataclass(frozen=True)

@@ -127,27 +127,28 @@ def draw_heldout_pairs(
 
     law = window_law(counts, window=window, subsample=float(subsample), shrink=True)
     key = stream_key(seed, "held-out windows")
-    longest = int(np.diff(text.offsets).max(initial=0))
-    windows = windows_for(longest)
+    lengths = np.diff(text.offsets)
+    windows = windows_for(int(lengths.max(initial=0)))
     candidates = np.zeros(len(text.offsets) - 1, dtype=np.int64)
     candidates_per_sentence(text, law, key, windows, candidates)
     ends = np.cumsum(candidates)
     population = int(ends[-1]) if len(ends) else 0
     chosen = sample_without_replacement(population, centers, stream_key(seed, "held-out"))
 
-    most_outsides = min(2 * window, max(0, longest - 1))
+    sentences = np.searchsorted(ends, chosen, side="right")
+    most_outsides = np.minimum(2 * window, lengths[sentences] - 1)
     pairs = ChosenPairs(
         centers=np.zeros(len(chosen), dtype=np.int32),
         offsets=np.zeros(len(chosen) + 1, dtype=np.int64),
-        outsides=np.zeros(len(chosen) * most_outsides, dtype=np.int32),
-        sentences=np.zeros(len(chosen), dtype=np.int64),
+        outsides=np.zeros(most_outsides.sum(), dtype=np.int32),
     )
-    copy_chosen(text, law, key, windows, ends, chosen, pairs)
+    before = ends - candidates
+    copy_chosen(text, law, key, windows, sentences, chosen - before[sentences], pairs)
     return HeldoutPairs(
         centers=pairs.centers,
         offsets=pairs.offsets,
         outsides=pairs.outsides[: pairs.offsets[-1]].copy(),
-        sentences=pairs.sentences,
+        sentences=sentences,
         window=window,
         subsample=float(subsample),
     )

@@ -16,7 +16,6 @@ class ChosenPairs(NamedTuple):
     centers: np.ndarray  # (C,) int32
     offsets: np.ndarray  # (C + 1,) int64: where the outside words of each begin
     outsides: np.ndarray  # int32, with room for all
-    sentences: np.ndarray  # (C,) int64: where each stands
 
 
 @exact_kernel
@@ -33,28 +32,23 @@ def candidates_per_sentence(text, law, key, windows, candidates):  # type: ignor
 
 
 @exact_kernel
-def copy_chosen(text, law, key, windows, ends, chosen, pairs):  # type: ignore[no-untyped-def]
-    """Copy the windows of some candidates, which are numbered through the text.
+def copy_chosen(text, law, key, windows, sentences, chosen, pairs):  # type: ignore[no-untyped-def]
+    """Copy the windows of some kept words that have at least one outside word: candidates.
 
     Parameters
     ----------
     text, law, key, windows
         As for `candidates_per_sentence`.
-    ends : (S,) int64
-        Candidates up to the end of each sentence.
-    chosen : (C,) int64
-        Numbers of candidates, in rising order.
+    sentences, chosen : (C,) int64
+        The sentence of each, and its number among the candidates there: both in rising order.
     pairs : ChosenPairs
         Filled, `offsets` after its first.
     """
-    sentence, drawn, number, position, copied = 0, -1, -1, -1, 0
+    drawn, number, position, copied = -1, -1, -1, 0
     for c in range(chosen.size):
-        while ends[sentence] <= chosen[c]:
-            sentence += 1
-        if sentence != drawn:
-            draw_windows(text, law, key, sentence, sentence + 1, windows)
-            drawn, position = sentence, -1
-            number = (ends[sentence - 1] if sentence else 0) - 1
+        if sentences[c] != drawn:
+            drawn, number, position = sentences[c], -1, -1
+            draw_windows(text, law, key, drawn, drawn + 1, windows)
         while number < chosen[c]:
             position += 1
             number += windows.last[position] - windows.first[position] > 1
@@ -64,7 +58,6 @@ def copy_chosen(text, law, key, windows, ends, chosen, pairs):  # type: ignore[n
                 copied += 1
         pairs.centers[c] = windows.words[position]
         pairs.offsets[c + 1] = copied
-        pairs.sentences[c] = sentence
 
 
 @kernel

@@ -501,7 +501,9 @@ def _emit_prefetch_rows(builder: ir.IRBuilder, registers: int, arguments: list[i
     for_writing, into_all_caches, data = (ir.Constant(INT, x) for x in (1, 3, 1))
     with cgutils.for_range_slice(builder, first, last, ir.Constant(WORD, 1)) as (r, _):
         start = row_start(builder, rows, r, length)
-        for offset in range(0, length, line):
+        # Where a row need not begin with a line, its last numbers may be in one more.
+        may_cross = length % line > math.gcd(length, line)
+        for offset in [*range(0, length, line)] + ([length - 1] if may_cross else []):
             address = builder.bitcast(builder.gep(matrix, [plus(builder, start, offset)]), byte)
             builder.call(function, [address, for_writing, into_all_caches, data])
 

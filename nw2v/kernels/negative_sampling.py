@@ -297,14 +297,15 @@ def result(team: Team) -> tuple[float, int]:
 def _windows_at_once(windows, kept, negatives, tally, enough):  # type: ignore[no-untyped-def]
     """How many windows of a piece may be computed at once, for the word that has most pairs.
 
-    Whether that is `enough` is first told from few counters, which several words share.
+    Or fewer, but at least `enough`: that is first told from few counters, which several words
+    share.
     """
     words, first, last = windows
     most = 1
     for i in range(kept):
-        counter = word64(words[i]) & word64(COUNTERS - 1)
-        pairs = tally[counter] + last[i] - first[i] - 1
-        tally[counter] = pairs
+        shared = word64(words[i]) & word64(COUNTERS - 1)
+        pairs = tally[shared] + last[i] - first[i] - 1
+        tally[shared] = pairs
         most = max(most, pairs)
     for counter in range(COUNTERS):
         tally[counter] = 0

@@ -16,11 +16,10 @@ from nw2v.corpus.subsampling import CERTAIN, keep_limits
 from nw2v.jit.compile import exact_kernel
 from nw2v.jit.random import random_bits, word64
 
-# Numbers are made unsigned where they index: those that might be negative, as Python has them, take
-# instructions to find out.
 _LOW_HALF = word64(0xFFFFFFFF)
 _32 = word64(32)
 _33 = word64(33)
+_FEW_WINDOWS = 16
 
 
 class Text(NamedTuple):
@@ -36,7 +35,7 @@ class WindowLaw(NamedTuple):
     keep_limits: np.ndarray  # (V,) int32, see `nw2v.corpus.subsampling.keep_limits`
     window: int
     shrink: bool
-    certain: int  # words from this one on are all kept
+    certain: int  # words from this one on have its limit: all are kept, if there are several
 
 
 class Piece(NamedTuple):
@@ -78,6 +77,8 @@ def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # typ
     """Draw the kept words of some sentences and their windows.
 
     One draw of 64 bits a token: the highest 31 decide whether it is kept, the lowest 32 are b.
+    What indexes is made unsigned: for numbers that might be negative, and count from the end as
+    Python's do, Numba's code would find that out each time.
 
     Parameters
     ----------
@@ -110,9 +111,12 @@ def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # typ
             windows.last[word64(kept)] = kept + reach + 1
             # Written in any case, and overwritten by the next token unless it is kept.
             kept += np.int64(bits >> _33) <= law.keep_limits[word64(min(word, law.certain))]
-        # Always as many, so that the CPU foresees the loop's end: earlier sentences' windows end
-        # before this one anyway.
-        for k in range(max(0, kept - law.window), kept):
+        # A few windows too many do no harm, since those of earlier sentences end before: always as
+        # many, so that the CPU foresees the loop's end.
+        lowest = kept - law.window
+        if law.window > _FEW_WINDOWS:
+            lowest = max(start, lowest)
+        for k in range(max(0, lowest), kept):
             windows.last[word64(k)] = min(windows.last[word64(k)], kept)
     return kept
 

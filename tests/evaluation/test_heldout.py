@@ -50,16 +50,22 @@ def as_lists(pairs) -> list[tuple[int, list[int]]]:
 @pytest.mark.parametrize("subsample", [0, 1e-2, 0.1])
 @pytest.mark.parametrize("window", [1, 4])
 def test_all_centers_have_the_windows_of_the_stream_trainer(subsample, window):
-    text = random_text()
+    text = [[], [3], *random_text(), [], [5], [7, 8], []]
     pairs = draw_heldout_pairs(
         encoded(text), COUNTS, window=window, subsample=subsample, centers=10**6, seed=11
     )
     law = window_law(COUNTS, window=window, subsample=subsample, shrink=True)
-    expected = naive.windows(
-        text, law.keep_limits, window, True, int(stream_key(11, "held-out windows"))
-    )
-    assert as_lists(pairs) == [(center, around) for center, around in expected if around]
-    assert len(pairs) == sum(len(around) for _, around in expected)
+    key = int(stream_key(11, "held-out windows"))
+
+    def expected(sentences: list[list[int]]) -> list[tuple[int, list[int]]]:
+        found = naive.windows(sentences, law.keep_limits, window, True, key)
+        return [(center, around) for center, around in found if around]
+
+    assert as_lists(pairs) == expected(text)
+    assert len(pairs) == sum(len(around) for _, around in expected(text))
+    ends = [len(expected(text[: s + 1])) for s in range(len(text))]
+    places = np.arange(len(pairs.centers))
+    np.testing.assert_array_equal(pairs.sentences, np.searchsorted(ends, places, side="right"))
 
 
 def test_a_sample_is_some_of_all_centers_with_their_whole_windows():

@@ -222,7 +222,7 @@ def test_any_number_of_threads_gives_the_same_bits(portable, parts):
 def test_a_piece_without_words_is_done_at_once():
     _, text, counts = random_text(2)
     law = window_law(counts, window=2, subsample=0.0, shrink=True)
-    law = law._replace(keep_limits=np.full_like(law.keep_limits, -1))
+    law = law._replace(keep_limits=np.full_like(law.keep_limits, -1), certain=len(counts) - 1)
     negatives = negatives_for(counts)
     for told in (
         run(parameters_for(30, 4, False), text, law, negatives, stream_key(1), 0.1),
@@ -334,20 +334,30 @@ def test_batches_are_the_smaller_the_harder_a_word_is_pushed():
     assert 2 < at_once < MOST_AT_ONCE and batch_size(0.05, at_once) == BATCH
 
 
-@pytest.mark.parametrize("other", [5, 3 + BATCH_COUNTERS])
-def test_a_batch_ends_before_a_word_is_center_too_often(other):
-    given = [3, 3, other, 3, 3, 3, 7, 8, 9, 9]
-    ref = naive.batches_of(given, 4, 2)
+def batches_by_kernel(given, most, alike):
+    words = np.array(given, dtype=np.int32)
     tally = np.zeros(BATCH_COUNTERS, dtype=np.int32)
-    # As many words are read as a batch may have: the array has room for them behind its end.
-    words = np.array(given + [9] * BATCH, dtype=np.int32)
-    comp, first = [], 0
+    found, first = [], 0
     while first < len(given):
-        last = negative_sampling._end_of_batch(words, first, min(first + 4, len(given)), 2, tally)
-        comp.append(list(range(first, last)))
+        end = min(first + most, len(given))
+        last = negative_sampling._end_of_batch(words, first, end, alike, tally)
+        found.append(list(range(first, last)))
         first = last
-    assert comp == ref == [[0, 1, 2], [3, 4], [5, 6, 7, 8], [9]]
     assert not tally.any()
+    return found
+
+
+def test_a_batch_ends_before_a_word_is_center_too_often():
+    given = [3, 3, 5, 3, 3, 3, 7, 8, 9, 9]
+    expected = [[0, 1, 2], [3, 4], [5, 6, 7, 8], [9]]
+    assert batches_by_kernel(given, 4, 2) == naive.batches_of(given, 4, 2) == expected
+
+
+def test_words_that_share_a_counter_do_not_end_a_batch():
+    other = 3 + BATCH_COUNTERS
+    assert batches_by_kernel([3, other, 3, other], 4, 2) == [[0, 1, 2, 3]]
+    given = [3, other, 3, 3, other, other]
+    assert batches_by_kernel(given, 6, 2) == naive.batches_of(given, 6, 2) == [[0, 1, 2], [3, 4, 5]]
 
 
 def losses_of(text, counts, settings):
@@ -392,21 +402,29 @@ def test_a_text_that_repeats_a_few_words_for_pages_trains_stably(window, determi
     assert max(losses_of(text, counts, settings)) < 20
 
 
-@pytest.mark.parametrize("enough", [1, 1000])
+@pytest.mark.parametrize("enough", [1, 5, 1000])
 @pytest.mark.parametrize("other", [2, 1 + COUNTERS])
 def test_fewer_windows_are_computed_at_once_where_one_word_has_most_pairs(other, enough):
     words = np.array([1, other, 1, 3, 1, 4], dtype=np.int32)
     windows = Windows(words, np.zeros(6, dtype=np.int32), np.array([4, 4, 4, 4, 5, 5], np.int32))
     tally = np.zeros(2 * COUNTERS, dtype=np.int32)
-    found = []
-    for pairs_alike in (0.01, 10.0, 100.0):
+    # Word 1 has 3 + 3 + 4 of the pairs, 60 of 6 times the pairs that may be computed at once; with
+    # the other word, which shares its counter, it has 13.
+    for pairs_alike, exact in ((0.01, 1), (10.0, 6), (100.0, 60)):
         negatives = negatives_for(np.ones(5), pairs_alike=pairs_alike)
-        at_once = negative_sampling._windows_at_once(windows, 6, negatives, tally, enough)
-        found.append(min(at_once, enough))
-    # Word 1 has 3 + 3 + 4 of the pairs.
-    assert found == [min(at_once, enough) for at_once in (1, 6, 60)]
-    assert not tally.any()
+        found = negative_sampling._windows_at_once(windows, 6, negatives, tally, enough)
+        assert found == exact or enough <= found < exact
+        assert not tally.any()
     assert [windows_alike(push) for push in (0.1, 2.0, 4.0, 4.1, 1e3)] == [4, 4, 2, 1, 1]
+
+
+@pytest.mark.skipif(not COMPILED, reason="takes minutes uncompiled")
+def test_a_large_vocabulary_whose_words_share_counters():
+    sentences, text, counts = random_text(6, vocabulary=3 * COUNTERS, sentences=40)
+    law = window_law(counts, window=3, subsample=0.0, shrink=True)
+    negatives = negatives_for(counts**0.75, alike=1)
+    for at_once in (None, 2):
+        assert_equals_twin(sentences, text, law, negatives, dim=8, portable=False, at_once=at_once)
 
 
 def test_training_lowers_the_loss():

@@ -33,7 +33,7 @@ def drawn(text, law, key, first=0, last=None):
 @settings(max_examples=40, derandomize=True)
 @given(
     seed=st.integers(0, 100),
-    window=st.integers(1, 12),
+    window=st.integers(1, 40),
     subsample=st.sampled_from([0.0, 1e-3, 0.05, 1.0]),
     shrink=st.booleans(),
 )
