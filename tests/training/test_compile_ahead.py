@@ -16,7 +16,7 @@ TRAIN = """
 import json, sys
 import nw2v
 corpus = nw2v.Corpus.from_file(sys.argv[1], min_count=1, cache_dir=sys.argv[2])
-nw2v.train(corpus, epochs=1, **json.loads(sys.argv[3]))
+nw2v.train(corpus, epochs=1, heldout_fraction=0.0, **json.loads(sys.argv[3]))
 """
 SETTINGS = [
     {"trainer": "stream", "loss": "negative_sampling", "dim": 8, "deterministic": False},
