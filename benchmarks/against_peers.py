@@ -72,9 +72,9 @@ def systems(arguments: argparse.Namespace) -> list[System]:
             rates = arguments.gensim_learning_rate if program == "gensim" else []
             if program == "nw2v":
                 rates = arguments.nw2v_learning_rate
-        chosen += [System(program, rate, binary) for rate in (None, *rates)]
-        if program == "nw2v":
-            chosen += [System(program, epochs=epochs) for epochs in arguments.nw2v_epochs]
+        passes = arguments.nw2v_epochs if program == "nw2v" else []
+        for epochs in (None, *passes):
+            chosen += [System(program, rate, binary, epochs) for rate in (None, *rates)]
     labels = [system.label for system in chosen]
     for label in labels:
         if labels.count(label) > 1:
@@ -569,7 +569,7 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         nargs="*",
         default=[],
-        help="passes that nw2v makes beside as many as all others",
+        help="passes that nw2v makes, at all its rates, beside as many as all others",
     )
     add("--grid", action="store_true", help="speed alone, one pass, over a grid of settings")
     add("--grid-dim", type=int, nargs="+", default=[50, 100, 200, 300])
