@@ -64,6 +64,7 @@ from nw2v.kernels.noise import TABLE_REPEATS
 from nw2v.kernels.stream import Windows, draw_windows, windows_for
 
 _NOISE = word64(0x6E6F697365)
+_ALL_BITS = word64(0xFFFFFFFF)
 
 POOL_SHARE = 0.5
 """Negatives of a step for each negative that the average window stands for in it,"""
@@ -294,29 +295,36 @@ def result(team: Team) -> tuple[float, int]:
 
 
 @kernel
+def _counter_of(word, mask):  # type: ignore[no-untyped-def]
+    """Which counter a word has: words that agree in the bits of a mask share one."""
+    return word64(word) & mask
+
+
+@kernel
+def _most_pairs(windows, kept, tally, mask):  # type: ignore[no-untyped-def]
+    """Count the pairs of the center word that has most, or of words that share a counter."""
+    words, first, last = windows
+    most = 1
+    for i in range(kept):
+        counter = _counter_of(words[i], mask)
+        pairs = tally[counter] + last[i] - first[i] - 1
+        tally[counter] = pairs
+        most = max(most, pairs)
+    for i in range(kept):
+        tally[_counter_of(words[i], mask)] = 0
+    return most
+
+
+@kernel
 def _windows_at_once(windows, kept, negatives, tally, enough):  # type: ignore[no-untyped-def]
     """How many windows of a piece may be computed at once, for the word that has most pairs.
 
     Or fewer, but at least `enough`: that is first told from few counters, which several words
     share.
     """
-    words, first, last = windows
-    most = 1
-    for i in range(kept):
-        shared = word64(words[i]) & word64(COUNTERS - 1)
-        pairs = tally[shared] + last[i] - first[i] - 1
-        tally[shared] = pairs
-        most = max(most, pairs)
-    for counter in range(COUNTERS):
-        tally[counter] = 0
+    most = _most_pairs(windows, kept, tally, word64(COUNTERS - 1))
     if negatives.pairs_alike * kept < enough * most:
-        most = 1
-        for i in range(kept):
-            pairs = tally[words[i]] + last[i] - first[i] - 1
-            tally[words[i]] = pairs
-            most = max(most, pairs)
-        for i in range(kept):
-            tally[words[i]] = 0
+        most = _most_pairs(windows, kept, tally, _ALL_BITS)
     return max(1, np.int64(negatives.pairs_alike * kept / most))
 
 
@@ -352,13 +360,13 @@ def _end_of_batch(words, first, last, most_alike, tally):  # type: ignore[no-unt
     None of a word's windows sees how the others of the batch move its vector. Whether there may be
     such a word is first told from few counters.
     """
-    most = 0
+    most, mask = 0, word64(BATCH_COUNTERS - 1)
     for i in range(first, last):
-        counter = word64(words[word64(i)]) & word64(len(tally) - 1)
+        counter = _counter_of(words[word64(i)], mask)
         tally[counter] += 1
         most = max(most, tally[counter])
     for i in range(first, last):
-        tally[word64(words[word64(i)]) & word64(len(tally) - 1)] = 0
+        tally[_counter_of(words[word64(i)], mask)] = 0
     if most <= most_alike:
         return last
     for i in range(first + most_alike, last):

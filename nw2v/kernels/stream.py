@@ -73,6 +73,12 @@ def window_law(counts: np.ndarray, *, window: int, subsample: float, shrink: boo
 
 
 @exact_kernel
+def _is_kept(law, word, bits):  # type: ignore[no-untyped-def]
+    """Whether a token is kept, by the highest 31 of its random bits."""
+    return np.int64(bits >> _33) <= law.keep_limits[word64(min(word, law.certain))]
+
+
+@exact_kernel
 def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # type: ignore[no-untyped-def]
     """Draw the kept words of some sentences and their windows.
 
@@ -110,7 +116,7 @@ def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # typ
             windows.first[word64(kept)] = max(start, kept - reach)
             windows.last[word64(kept)] = kept + reach + 1
             # Written in any case, and overwritten by the next token unless it is kept.
-            kept += np.int64(bits >> _33) <= law.keep_limits[word64(min(word, law.certain))]
+            kept += _is_kept(law, word, bits)
         # A few windows too many do no harm, since those of earlier sentences end before: always as
         # many, so that the CPU foresees the loop's end.
         lowest = kept - law.window
@@ -126,9 +132,7 @@ def _count_kept(text, law, key, first_token, last_token):  # type: ignore[no-unt
     """Count the words that are kept of some tokens."""
     kept = 0
     for position in range(first_token, last_token):
-        bits = random_bits(key, position)
-        word = min(text.tokens[position], law.certain)
-        kept += np.int64(bits >> _33) <= law.keep_limits[word]
+        kept += _is_kept(law, text.tokens[position], random_bits(key, position))
     return kept
 
 
