@@ -10,6 +10,7 @@ import numpy as np
 from nw2v.corpus import EncodedText
 from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.jit.random import stream_key
+from nw2v.kernels.pieces import ledger_for, one_piece
 from nw2v.kernels.stream import Piece, Text, window_law
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
@@ -80,8 +81,9 @@ class TrainingKernel:
         assert self.settings.learning_rate is not None
         rate = self.settings.learning_rate
         piece = Piece(first, last, stream_key(1, epoch, "benchmark"), rate, rate)
-        _, pairs, centers = self._pass.run(piece, workspace)
-        return int(pairs), int(centers)
+        ledger = ledger_for(1)
+        self._pass.run(one_piece(piece), ledger, workspace)
+        return int(ledger.pairs[0]), int(ledger.centers[0])
 
     def multiply_adds(self, pairs: float) -> float:
         """Multiply-adds of a center with so many outside words, padding of rows not counted."""

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numba
 from numba.core.event import Listener, register, unregister
+from numba.extending import register_jitable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -44,6 +45,11 @@ def parallel_kernel(function: Function) -> Function:
     """Compile a loop over `prange`. Not cached: such a cache breaks when the threads change."""
     flags: dict[str, Any] = {"nogil": True, "parallel": True, "fastmath": set(FAST_MATH)}
     return numba.njit(**flags, error_model="numpy")(function)
+
+
+def for_kernels_too(function: Function) -> Function:
+    """Let kernels call a function that Python calls as it is."""
+    return register_jitable(**NO_COUNTING)(function)
 
 
 def _cached(dispatcher: Any) -> Any:

@@ -1,4 +1,4 @@
-"""One pass of skip-gram with negative sampling over a piece of text.
+"""One pass of skip-gram with negative sampling over pieces of a text.
 
 For a center word c with outside words o_1 ... o_m, and K' negatives w_1 ... w_K', each with weight
 a = m K / K':
@@ -61,6 +61,7 @@ from nw2v.kernels.crew import (
     wait_for_item,
 )
 from nw2v.kernels.noise import TABLE_REPEATS
+from nw2v.kernels.pieces import NONE, complete_piece, piece_at, take_piece
 from nw2v.kernels.stream import Windows, draw_windows, windows_for
 
 _NOISE = word64(0x6E6F697365)
@@ -523,9 +524,9 @@ def _make_step(lanes, centers, outsides, batch):  # type: ignore[no-untyped-def]
 
 @kernel
 def negative_sampling_pass(  # type: ignore[no-untyped-def]
-    lanes, centers, outsides, text, law, negatives, piece, workspace
+    lanes, centers, outsides, text, law, negatives, pieces, ledger, workspace
 ):
-    """Train on one piece of a text.
+    """Take pieces of a text and train on them, until none is left.
 
     Parameters
     ----------
@@ -536,26 +537,26 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
     text : Text
     law : WindowLaw
     negatives : Negatives
-    piece : Piece
+    pieces : Pieces
+    ledger : Ledger
+        Of these pieces; the loss of a pair is the one before its step.
     workspace : Workspace
-
-    Returns
-    -------
-    loss : float
-        Sum over the pairs of the loss before each step.
-    pairs : int
-    kept : int
-        Center words.
+        Of this thread alone.
     """
     windows, tally, batch = workspace
-    kept = draw_windows(text, law, piece.key, piece.first_sentence, piece.last_sentence, windows)
-    at_once = _windows_at_once(windows, kept, negatives, tally, negatives.windows)
-    _begin_part(text, negatives, piece, kept, 0, kept, at_once, batch)
-    while _is_left(batch):
-        _next_step(lanes, windows, law, negatives, batch)
-        _compute_step(lanes, centers, outsides, centers, batch)
-        _make_step(lanes, centers, outsides, batch)
-    return batch.amounts[_LOSS], batch.state[_ALL_PAIRS], kept
+    place = take_piece(ledger)
+    while place != NONE:
+        piece = piece_at(pieces, place)
+        first, last = piece.first_sentence, piece.last_sentence
+        kept = draw_windows(text, law, piece.key, first, last, windows)
+        at_once = _windows_at_once(windows, kept, negatives, tally, negatives.windows)
+        _begin_part(text, negatives, piece, kept, 0, kept, at_once, batch)
+        while _is_left(batch):
+            _next_step(lanes, windows, law, negatives, batch)
+            _compute_step(lanes, centers, outsides, centers, batch)
+            _make_step(lanes, centers, outsides, batch)
+        complete_piece(ledger, place, batch.amounts[_LOSS], batch.state[_ALL_PAIRS], kept)
+        place = take_piece(ledger)
 
 
 # --- all threads together -------------------------------------------------------------------------

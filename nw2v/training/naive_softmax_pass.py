@@ -14,7 +14,8 @@ from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.jit import COMPILED
 from nw2v.kernels import naive_softmax
 from nw2v.kernels.crew import members_of
-from nw2v.kernels.stream import Piece, Text, WindowLaw
+from nw2v.kernels.pieces import NONE, Ledger, Pieces, complete_piece, piece_at, take_piece
+from nw2v.kernels.stream import Text, WindowLaw
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream_passes import NAP_SECONDS, Helper
@@ -62,13 +63,15 @@ class NaiveSoftmaxPass:
         self._team = naive_softmax.with_room(self._team, tokens)
         return self._team
 
-    def run(self, piece: Piece, workspace: naive_softmax.Team) -> tuple[float, int, int]:
-        """Train on a piece of the text: sum of losses, pairs, centers."""
+    def run(self, pieces: Pieces, ledger: Ledger, workspace: naive_softmax.Team) -> None:
+        """Take pieces and train on them, until none is left."""
         p = self._parameters
-        centers = naive_softmax.begin_piece(p.centers, self._text, self._law, piece, workspace)
-        while not naive_softmax.work(p.lanes, p.centers, p.outsides, workspace, 0):
-            time.sleep(NAP_SECONDS)
-        return (*naive_softmax.result(workspace), centers)
+        while (place := take_piece(ledger)) != NONE:
+            piece = piece_at(pieces, place)
+            centers = naive_softmax.begin_piece(p.centers, self._text, self._law, piece, workspace)
+            while not naive_softmax.work(p.lanes, p.centers, p.outsides, workspace, 0):
+                time.sleep(NAP_SECONDS)
+            complete_piece(ledger, place, *naive_softmax.result(workspace), centers)
 
     def _help(self, member: int, done: threading.Event) -> None:
         p = self._parameters

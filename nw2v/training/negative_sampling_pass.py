@@ -16,7 +16,8 @@ from nw2v.jit import COMPILED
 from nw2v.kernels import negative_sampling
 from nw2v.kernels.crew import members_of
 from nw2v.kernels.noise import noise_counts, noise_probabilities, noise_table
-from nw2v.kernels.stream import Piece, Text, WindowLaw
+from nw2v.kernels.pieces import NONE, Ledger, Pieces, complete_piece, piece_at, take_piece
+from nw2v.kernels.stream import Text, WindowLaw
 from nw2v.losses import NegativeSampling
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings, mean_outside_words
@@ -74,7 +75,8 @@ class NegativeSamplingPass:
             pairs_alike=negative_sampling.LARGEST_LOCAL_DRIFT / (pair_push * alike_at_once),
         )
         self.initial_loss = (1 + settings.negatives) * math.log(2)
-        self.threads = threads
+        # Without compilation, only one thread may take pieces (`nw2v.jit.atomics`).
+        self.threads = threads if COMPILED else 1
         self._parameters, self._text, self._law = parameters, text, law
         self._team: negative_sampling.Team | None = None
         if settings.deterministic:
@@ -96,26 +98,30 @@ class NegativeSamplingPass:
             tokens, vocabulary, self._law.window, self._negatives.pool, length
         )
 
-    def run(self, piece: Piece, workspace: Any) -> tuple[float, int, int]:
-        """Train on a piece of the text: sum of losses, pairs, centers."""
+    def run(self, pieces: Pieces, ledger: Ledger, workspace: Any) -> None:
+        """Take pieces and train on them, until none is left."""
         p = self._parameters
         if self._team is None:
-            return negative_sampling.negative_sampling_pass(
+            negative_sampling.negative_sampling_pass(
                 p.lanes,
                 p.centers,
                 p.outsides,
                 self._text,
                 self._law,
                 self._negatives,
-                piece,
+                pieces,
+                ledger,
                 workspace,
             )
-        centers = negative_sampling.begin_piece(
-            self._text, self._law, self._negatives, piece, self._team
-        )
-        while not self._work(0):
-            time.sleep(NAP_SECONDS)
-        return (*negative_sampling.result(self._team), centers)
+            return
+        while (place := take_piece(ledger)) != NONE:
+            piece = piece_at(pieces, place)
+            centers = negative_sampling.begin_piece(
+                self._text, self._law, self._negatives, piece, self._team
+            )
+            while not self._work(0):
+                time.sleep(NAP_SECONDS)
+            complete_piece(ledger, place, *negative_sampling.result(self._team), centers)
 
     def _work(self, member: int) -> bool:
         p, team = self._parameters, self._team

@@ -26,6 +26,7 @@ import numpy as np
 from nw2v.corpus import EncodedText
 from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.jit.random import random_order, stream_key
+from nw2v.kernels.pieces import Ledger, Pieces, ledger_for, one_piece, stop
 from nw2v.kernels.stream import Piece, Text, window_law
 from nw2v.training.naive_softmax_pass import NaiveSoftmaxPass
 from nw2v.training.negative_sampling_pass import NegativeSamplingPass
@@ -98,10 +99,13 @@ class StreamTrainer:
     def prepare(self) -> None:
         """Compile the kernel and allocate the threads' workspaces."""
         pieces = len(self._bounds) - 1
-        longest = max(self._tokens_touched(number) for number in range(pieces))
+        first, last = self._sentences_touched(np.arange(pieces))
+        longest = int((self._text.offsets[last] - self._text.offsets[first]).max())
         threads = min(self._pass.threads, pieces)
         self._workspaces = [self._pass.workspace(longest) for _ in range(threads)]
-        self._pass.run(Piece(0, 0, stream_key(0), 0.0, 0.0), self._workspaces[0])
+        self._pass.run(
+            one_piece(Piece(0, 0, stream_key(0), 0.0, 0.0)), ledger_for(1), self._workspaces[0]
+        )
 
     def estimated_seconds(self) -> float | None:
         """Time some centers at learning rate zero, which changes no parameter."""
@@ -110,8 +114,12 @@ class StreamTrainer:
         centers, began = 0, time.perf_counter()
         with _helping(self._pass.helpers):
             for number in range(len(self._bounds) - 1):
-                piece = self._piece(number, stream_key(0), (0.0, 0.0))
-                centers += self._pass.run(piece, self._workspaces[0])[2]
+                piece, ledger = (
+                    self._pieces(np.array([number]), stream_key(0), np.zeros(2)),
+                    ledger_for(1),
+                )
+                self._pass.run(piece, ledger, self._workspaces[0])
+                centers += int(ledger.centers[0])
                 if time.perf_counter() - began > PROBE_SECONDS:
                     break
         seconds = time.perf_counter() - began
@@ -119,20 +127,25 @@ class StreamTrainer:
             return None
         return self.epochs * self._centers_an_epoch * seconds / centers / len(self._workspaces)
 
-    def _sentences_touched(self, number: int) -> tuple[int, int]:
-        """First and last sentence, exclusive, that a piece has tokens of."""
-        first_token, last_token = self._bounds[number : number + 2]
-        first = np.searchsorted(self._text.offsets, first_token, side="right") - 1
-        last = np.searchsorted(self._text.offsets, last_token, side="left")
-        return int(first), int(last)
+    def _sentences_touched(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """First and last sentence, exclusive, that each piece has tokens of."""
+        offsets, bounds = self._text.offsets, self._bounds
+        first = np.searchsorted(offsets, bounds[numbers], side="right") - 1
+        last = np.searchsorted(offsets, bounds[numbers + 1], side="left")
+        return first, last
 
-    def _tokens_touched(self, number: int) -> int:
-        first, last = self._sentences_touched(number)
-        return int(self._text.offsets[last] - self._text.offsets[first])
-
-    def _piece(self, number: int, key: np.uint64, rates: tuple[float, float]) -> Piece:
-        tokens = (int(self._bounds[number + k]) for k in (0, 1))
-        return Piece(*self._sentences_touched(number), key, *rates, *tokens)
+    def _pieces(self, numbers: np.ndarray, key: np.uint64, rates: np.ndarray) -> Pieces:
+        """List some pieces, between whose places in the list are these learning rates."""
+        first_sentences, last_sentences = self._sentences_touched(numbers)
+        return Pieces(
+            first_sentences=first_sentences,
+            last_sentences=last_sentences,
+            key=key,
+            first_rates=rates[:-1],
+            last_rates=rates[1:],
+            first_tokens=self._bounds[numbers],
+            last_tokens=self._bounds[numbers + 1],
+        )
 
     def run_epoch(self, epoch: int, report: Callable[[Progress], None]) -> None:
         """Make one pass over the text, its pieces in an order of their own."""
@@ -142,24 +155,24 @@ class StreamTrainer:
         sizes = np.diff(self._bounds)[order]
         # Tokens processed when each piece is begun, and in the end.
         steps = epoch * len(self._text.tokens) + np.concatenate([[0], np.cumsum(sizes)])
-        work = _SharedWork(pieces)
-
-        def run(place: int, workspace: Any) -> tuple[float, int, int]:
-            rates = self._rate(steps[place]), self._rate(steps[place + 1])
-            return self._pass.run(self._piece(order[place], key, rates), workspace)
-
+        work = self._pieces(order, key, self._rate(steps))
+        ledger = ledger_for(pieces)
         segments = self._segments()
         began = time.perf_counter()
         with (
             _helping(self._pass.helpers),
-            work.shared_among(self._workspaces, run) as running,
+            _taking(work, ledger, self._pass, self._workspaces) as running,
         ):
             for still_running in running:
-                while segments and work.is_done(segments[0]):
-                    segment = segments.pop(0)
-                    ended = max(began, float(work.ends[segment].max()))
-                    report(self._progress(segment, steps, work, ended - began))
-                    began = ended
+                now, done = time.perf_counter(), []
+                while segments and ledger.done[segments[0]].all():
+                    done.append(segments.pop(0))
+                # What was completed since the last look shares the time in proportion.
+                tokens = sum(_tokens_of(segment, steps) for segment in done)
+                for segment in done:
+                    seconds = (now - began) * _tokens_of(segment, steps) / tokens
+                    report(self._progress(segment, steps, ledger, seconds))
+                began = now if done else began
                 if not still_running:
                     break
 
@@ -172,78 +185,62 @@ class StreamTrainer:
         return [slice(first, last) for first, last in pairwise(bounds)]
 
     def _progress(
-        self, segment: slice, steps: np.ndarray, work: _SharedWork, seconds: float
+        self, segment: slice, steps: np.ndarray, ledger: Ledger, seconds: float
     ) -> Progress:
-        step = int(steps[segment.stop])
         return Progress(
-            step=step,
-            tokens=step - int(steps[segment.start]),
-            loss=float(work.losses[segment].sum()),
-            pairs=int(work.pairs[segment].sum()),
+            step=int(steps[segment.stop]),
+            tokens=_tokens_of(segment, steps),
+            loss=float(ledger.losses[segment].sum()),
+            pairs=int(ledger.pairs[segment].sum()),
             seconds=seconds,
-            learning_rate=self._rate(step),
+            learning_rate=float(self._rate(steps[segment.stop])),
         )
 
-    def _rate(self, step: float) -> float:
-        """Learning rate after `step` tokens: falls in proportion to progress."""
+    def _rate(self, steps: np.ndarray) -> np.ndarray:
+        """Learning rate after so many tokens: falls in proportion to progress."""
         highest, lowest = self._rates
-        return float(highest - (highest - lowest) * step / self.total_steps)
+        return np.asarray(highest - (highest - lowest) * steps / self.total_steps)
 
 
-class _SharedWork:
-    """Numbered pieces of a pass, taken in order by whichever thread is free."""
+def _tokens_of(segment: slice, steps: np.ndarray) -> int:
+    return int(steps[segment.stop] - steps[segment.start])
 
-    def __init__(self, pieces: int) -> None:
-        self.losses = np.zeros(pieces)
-        self.pairs = np.zeros(pieces, dtype=np.int64)
-        self.ends = np.full(pieces, np.inf)
-        self._numbers = iter(range(pieces))
-        self._stopped = threading.Event()
-        self._failures: list[BaseException] = []
 
-    def is_done(self, segment: slice) -> bool:
-        """Tell whether all pieces of a segment are complete."""
-        return bool(np.isfinite(self.ends[segment]).all())
+@contextmanager
+def _taking(
+    pieces: Pieces, ledger: Ledger, stream_pass: StreamPass, workspaces: list[Any]
+) -> Iterator[Iterator[bool]]:
+    """Let a thread for each workspace take pieces; give an iterator that wakes now and then.
 
-    @contextmanager
-    def shared_among(
-        self, workspaces: list[Any], run: Callable[[int, Any], tuple[float, int, int]]
-    ) -> Iterator[Iterator[bool]]:
-        """Start a thread a workspace; give an iterator that wakes now and then.
+    Its items tell whether any thread still runs. However the block is left, the threads finish the
+    piece they are at and end; an error in one of them is raised here.
+    """
+    failures: list[BaseException] = []
 
-        Its items tell whether any thread still runs. However the block is left, the threads
-        finish the piece they are at and end; an error in one of them is raised here.
-        """
-
-        def loop(workspace: Any) -> None:
-            try:
-                # Taking the next number is atomic: a range's iterator is one C call.
-                for piece in self._numbers:
-                    if self._stopped.is_set():
-                        return
-                    self.losses[piece], self.pairs[piece], _ = run(piece, workspace)
-                    self.ends[piece] = time.perf_counter()
-            except BaseException as error:
-                self._failures.append(error)
-                self._stopped.set()
-
-        workers = [threading.Thread(target=loop, args=(space,)) for space in workspaces]
-
-        def wake() -> Iterator[bool]:
-            while True:
-                for worker in workers:
-                    worker.join(POLL_SECONDS / len(workers))
-                yield any(worker.is_alive() for worker in workers)
-
+    def loop(workspace: Any) -> None:
         try:
+            stream_pass.run(pieces, ledger, workspace)
+        except BaseException as error:
+            failures.append(error)
+            stop(ledger)
+
+    workers = [threading.Thread(target=loop, args=(space,)) for space in workspaces]
+
+    def wake() -> Iterator[bool]:
+        while True:
             for worker in workers:
-                worker.start()
-            yield wake()
-        finally:
-            self._stopped.set()
-            _join(workers)
-        if self._failures:
-            raise self._failures[0]
+                worker.join(POLL_SECONDS / len(workers))
+            yield any(worker.is_alive() for worker in workers)
+
+    try:
+        for worker in workers:
+            worker.start()
+        yield wake()
+    finally:
+        stop(ledger)
+        _join(workers)
+    if failures:
+        raise failures[0]
 
 
 @contextmanager

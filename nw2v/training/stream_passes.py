@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nw2v.kernels.stream import Piece
+from nw2v.kernels.pieces import Ledger, Pieces
 
 NAP_SECONDS = 2e-5
 """How long a thread sleeps that found nothing to do for a while."""
@@ -36,7 +36,7 @@ class StreamPass(Protocol):
     noise : (V,) float64 array or None
         The distribution that negatives are really drawn from.
     threads : int
-        How many threads take pieces, each one of its own at a time.
+        How many threads may take pieces, each one of its own at a time.
     helpers : sequence of Helper
         What all other threads do.
     """
@@ -55,5 +55,8 @@ class StreamPass(Protocol):
         The sentences that a piece touches have at most `tokens` tokens.
         """
 
-    def run(self, piece: Piece, workspace: Any) -> tuple[float, int, int]:
-        """Train on a piece of the text: sum of losses, pairs, centers."""
+    def run(self, pieces: Pieces, ledger: Ledger, workspace: Any) -> None:
+        """Take pieces and train on them, until none is left: what each of `threads` threads does.
+
+        It writes down in the ledger what came of each piece.
+        """

@@ -40,6 +40,7 @@ from nw2v.kernels.noise import (
     noise_probabilities,
     noise_table,
 )
+from nw2v.kernels.pieces import ledger_for, one_piece
 from nw2v.kernels.stream import Piece, Text, Windows, window_law
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
@@ -65,16 +66,19 @@ def run(parameters, text, law, negatives, key, rate):
     length = parameters.centers.shape[1]
     tokens, vocabulary = len(text.tokens), len(parameters.centers)
     workspace = workspace_for(tokens, vocabulary, law.window, negatives.pool, length)
-    return negative_sampling_pass(
+    ledger = ledger_for(1)
+    negative_sampling_pass(
         parameters.lanes,
         parameters.centers,
         parameters.outsides,
         text,
         law,
         negatives,
-        Piece(0, len(text.offsets) - 1, key, rate, rate),
+        one_piece(Piece(0, len(text.offsets) - 1, key, rate, rate)),
+        ledger,
         workspace,
     )
+    return ledger.losses[0], ledger.pairs[0], ledger.centers[0]
 
 
 def run_together(parameters, text, law, negatives, key, rate, *, threads, at_once):
