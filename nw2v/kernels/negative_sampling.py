@@ -17,8 +17,8 @@ again: there batches are smaller.
 
 Two ways to use more threads: each takes pieces of its own and changes the vectors without locks
 (`negative_sampling_pass`); or all work on one piece, a batch each, and only when all batches are
-computed are their steps made, in the order of the batches (`work`). The second gives the same bits
-for any number of threads.
+computed are their steps made, in the order of the batches (`work_together`). The second gives the
+same bits for any number of threads.
 """
 
 from __future__ import annotations
@@ -97,6 +97,9 @@ _STATE_SIZE = 16
 # Places in `Batch.amounts`: the loss so far, the learning rate of center 0, and how it rises.
 _LOSS, _FIRST_RATE, _SLOPE = range(3)
 
+# Places in `Team.current`.
+_PLACE, _KEPT = range(2)
+
 # The phases of a crew.
 COMPUTE, MAKE = 0, 1
 
@@ -148,6 +151,7 @@ class Workspace(NamedTuple):
 class Team(NamedTuple):
     """What the threads that work on one piece share."""
 
+    current: np.ndarray  # int64: the place of the piece, and how many centers it has
     windows: Windows
     tally: np.ndarray  # int32: zero, one for each word, at least `COUNTERS`
     crew: Crew
@@ -271,6 +275,7 @@ def team_for(
     """Allocate what threads that work together need, without room for windows (see `with_room`)."""
     members = min(threads, at_once)
     return Team(
+        current=np.zeros(2, dtype=np.int64),
         windows=windows_for(0),
         tally=np.zeros(max(vocabulary, COUNTERS), dtype=np.int32),
         crew=crew_for(members, [at_once, members], [False, False]),
@@ -282,14 +287,6 @@ def team_for(
 def with_room(team: Team, tokens: int, window: int) -> Team:
     """Give a team room for pieces of at most `tokens` tokens."""
     return team._replace(windows=windows_for(tokens + window + BATCH))
-
-
-def result(team: Team) -> tuple[float, int]:
-    """Give the sum of losses and the pairs of the piece that is done."""
-    return (
-        math.fsum(team.batches.amounts[:, _LOSS]),
-        int(team.batches.state[:, _ALL_PAIRS].sum()),
-    )
 
 
 # --- one batch ------------------------------------------------------------------------------------
@@ -586,17 +583,10 @@ def _one_of(batches, number):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def begin_piece(text, law, negatives, piece, team):  # type: ignore[no-untyped-def]
-    """Draw the windows of a piece, share them out among the batches, and let work begin.
-
-    Returns
-    -------
-    kept : int
-        Center words.
-    """
-    kept = draw_windows(
-        text, law, piece.key, piece.first_sentence, piece.last_sentence, team.windows
-    )
+def _share_out(text, law, negatives, piece, team):  # type: ignore[no-untyped-def]
+    """Draw the windows of a piece and share them out among the batches; count them."""
+    first, last = piece.first_sentence, piece.last_sentence
+    kept = draw_windows(text, law, piece.key, first, last, team.windows)
     batches = team.crew.items[COMPUTE]
     enough = negatives.windows * batches
     at_once = _windows_at_once(team.windows, kept, negatives, team.tally, enough)
@@ -610,11 +600,30 @@ def begin_piece(text, law, negatives, piece, team):  # type: ignore[no-untyped-d
         first, last = kept * min(g, used) // used, kept * min(g + 1, used) // used
         batch = _one_of(team.batches, g)
         _begin_part(text, negatives, piece, kept, first, last, at_once // used, batch)
-    if kept:
+    return kept
+
+
+@kernel
+def _next_piece(text, law, negatives, pieces, ledger, team):  # type: ignore[no-untyped-def]
+    """Take pieces until one has windows; whether there was such a one."""
+    place = take_piece(ledger)
+    while place != NONE:
+        kept = _share_out(text, law, negatives, piece_at(pieces, place), team)
+        if kept:
+            team.current[_PLACE], team.current[_KEPT] = place, kept
+            return True
+        complete_piece(ledger, place, 0.0, 0, 0)
+        place = take_piece(ledger)
+    return False
+
+
+@kernel
+def begin_together(text, law, negatives, pieces, ledger, team):  # type: ignore[no-untyped-def]
+    """Take the first of some pieces and let work on it begin."""
+    if _next_piece(text, law, negatives, pieces, ledger, team):
         begin(team.crew)
     else:
         finish(team.crew)
-    return kept
 
 
 @kernel
@@ -658,27 +667,35 @@ def _make_share(lanes, centers, outsides, batch, share, shares, mine):  # type: 
 
 
 @kernel
-def _close_phase(team, phase):  # type: ignore[no-untyped-def]
-    """Open the phase after one that is complete."""
+def _close_phase(text, law, negatives, pieces, ledger, team, phase):  # type: ignore[no-untyped-def]
+    """Open the phase after one that is complete, if need be of the next piece."""
     if phase % 2 == MAKE:
-        is_left = False
+        is_left, loss, pairs = False, 0.0, 0
         for g in range(team.crew.items[COMPUTE]):
-            is_left |= _is_left(_one_of(team.batches, g))
+            batch = _one_of(team.batches, g)
+            is_left |= _is_left(batch)
+            loss += batch.amounts[_LOSS]
+            pairs += batch.state[_ALL_PAIRS]
         if not is_left:
-            finish(team.crew)
-            return
+            complete_piece(ledger, team.current[_PLACE], loss, pairs, team.current[_KEPT])
+            if not _next_piece(text, law, negatives, pieces, ledger, team):
+                finish(team.crew)
+                return
     open_phase(team.crew, phase + 1)
 
 
 @kernel
-def work(lanes, centers, outsides, law, negatives, team, member):  # type: ignore[no-untyped-def]
-    """Work on the piece that a team has begun, until it is done or nothing is left to take.
+def work_together(  # type: ignore[no-untyped-def]
+    lanes, centers, outsides, text, law, negatives, pieces, ledger, team, member
+):
+    """Train on all pieces together with other threads, until they are done or nothing can be taken.
 
     Parameters
     ----------
-    lanes, centers, outsides, law, negatives
+    lanes, centers, outsides, text, law, negatives, pieces, ledger
         As for `negative_sampling_pass`.
     team : Team
+        Has begun with these pieces (`begin_together`).
     member : int
         Which of the team's threads this is. Others may be at work or not: any one of them can do
         everything alone.
@@ -686,8 +703,8 @@ def work(lanes, centers, outsides, law, negatives, team, member):  # type: ignor
     Returns
     -------
     done : bool
-        Whether the piece is done. If not, other threads are at the last items of a phase (or, for a
-        thread that has not begun the piece, there may be none): call again soon.
+        Whether all pieces are done. If not, other threads are at the last items of a phase: call
+        again soon.
     """
     shares = team.crew.items[MAKE]
     while True:
@@ -709,4 +726,4 @@ def work(lanes, centers, outsides, law, negatives, team, member):  # type: ignor
                 if batch.state[_COUNT]:
                     _make_share(lanes, centers, outsides, batch, item, shares, mine)
         if complete(team.crew, phase):
-            _close_phase(team, phase)
+            _close_phase(text, law, negatives, pieces, ledger, team, phase)

@@ -42,7 +42,7 @@ def compile_ahead(settings: Mapping[str, Any]) -> None:
     """
     negatives = negative_sampling
     kernels: dict[str, tuple[Any, ...]] = {
-        "stream": (naive_softmax.work, negatives.work, negatives.negative_sampling_pass),
+        "stream": (naive_softmax.work, negatives.work_together, negatives.negative_sampling_pass),
         "cooccurrence": (exact_tiles.softmax_exponentials, exact_tiles.sampling_residuals),
     }
     if any(is_kept(kernel) for kernel in kernels[settings["trainer"]]):

@@ -6,7 +6,7 @@ import functools
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from nw2v.jit import COMPILED
 from nw2v.kernels import negative_sampling
 from nw2v.kernels.crew import members_of
 from nw2v.kernels.noise import noise_counts, noise_probabilities, noise_table
-from nw2v.kernels.pieces import NONE, Ledger, Pieces, complete_piece, piece_at, take_piece
+from nw2v.kernels.pieces import Ledger, Pieces
 from nw2v.kernels.stream import Text, WindowLaw
 from nw2v.losses import NegativeSampling
 from nw2v.training.parameters import Parameters
@@ -79,6 +79,7 @@ class NegativeSamplingPass:
         self.threads = threads if COMPILED else 1
         self._parameters, self._text, self._law = parameters, text, law
         self._team: negative_sampling.Team | None = None
+        self._work: Callable[[int], bool] | None = None
         if settings.deterministic:
             vocabulary, length = parameters.centers.shape
             self._team = negative_sampling.team_for(
@@ -100,36 +101,31 @@ class NegativeSamplingPass:
 
     def run(self, pieces: Pieces, ledger: Ledger, workspace: Any) -> None:
         """Take pieces and train on them, until none is left."""
-        p = self._parameters
+        p, text, law, negatives = self._parameters, self._text, self._law, self._negatives
+        matrices = p.lanes, p.centers, p.outsides
         if self._team is None:
             negative_sampling.negative_sampling_pass(
-                p.lanes,
-                p.centers,
-                p.outsides,
-                self._text,
-                self._law,
-                self._negatives,
-                pieces,
-                ledger,
-                workspace,
+                *matrices, text, law, negatives, pieces, ledger, workspace
             )
             return
-        while (place := take_piece(ledger)) != NONE:
-            piece = piece_at(pieces, place)
-            centers = negative_sampling.begin_piece(
-                self._text, self._law, self._negatives, piece, self._team
-            )
-            while not self._work(0):
-                time.sleep(NAP_SECONDS)
-            complete_piece(ledger, place, *negative_sampling.result(self._team), centers)
+        team = self._team
 
-    def _work(self, member: int) -> bool:
-        p, team = self._parameters, self._team
-        return negative_sampling.work(
-            p.lanes, p.centers, p.outsides, self._law, self._negatives, team, member
-        )
+        def work(member: int) -> bool:
+            return negative_sampling.work_together(
+                *matrices, text, law, negatives, pieces, ledger, team, member
+            )
+
+        negative_sampling.begin_together(text, law, negatives, pieces, ledger, team)
+        self._work = work
+        try:
+            while not work(0):
+                time.sleep(NAP_SECONDS)
+        finally:
+            self._work = None
 
     def _help(self, member: int, done: threading.Event) -> None:
         while not done.is_set():
-            self._work(member)
+            work = self._work  # of the run that takes pieces now, if there is one
+            if work is not None:
+                work(member)
             time.sleep(NAP_SECONDS)

@@ -24,14 +24,14 @@ from nw2v.kernels.negative_sampling import (
     Negatives,
     batch_size,
     batches_at_once,
-    begin_piece,
+    begin_together,
     negative_sampling_pass,
     parts_of,
     pool_size,
-    result,
     team_for,
     windows_alike,
     with_room,
+    work_together,
     workspace_for,
 )
 from nw2v.kernels.noise import (
@@ -87,12 +87,13 @@ def run_together(parameters, text, law, negatives, key, rate, *, threads, at_onc
         vocabulary, law.window, negatives.pool, length, threads=threads, at_once=at_once
     )
     team = with_room(team, len(text.tokens), law.window)
-    piece = Piece(0, len(text.offsets) - 1, key, rate, rate)
+    pieces, ledger = one_piece(Piece(0, len(text.offsets) - 1, key, rate, rate)), ledger_for(1)
     matrices = parameters.lanes, parameters.centers, parameters.outsides
-    kept = begin_piece(text, law, negatives, piece, team)
+    begin_together(text, law, negatives, pieces, ledger, team)
 
     def work(member):
-        while not negative_sampling.work(*matrices, law, negatives, team, member):
+        of_pieces = text, law, negatives, pieces, ledger
+        while not work_together(*matrices, *of_pieces, team, member):
             time.sleep(1e-5)
 
     helpers = [threading.Thread(target=work, args=(k,)) for k in range(1, members_of(team.crew))]
@@ -101,7 +102,7 @@ def run_together(parameters, text, law, negatives, key, rate, *, threads, at_onc
     work(0)
     for helper in helpers:
         helper.join()
-    return (*result(team), kept)
+    return ledger.losses[0], ledger.pairs[0], ledger.centers[0]
 
 
 def assert_equals_twin(sentences, text, law, negatives, *, dim, portable, at_once):

@@ -31,8 +31,8 @@ def test_training_finds_what_was_compiled_ahead(settings, tmp_path):
     code, text = tmp_path / "code", tmp_path / "text.txt"
     text.write_text("a b c d e f g h\n" * 200, encoding="utf-8")
     kernels = (
-        "negative_sampling_pass", "begin_piece", "work", "sampling_residuals",
-        "softmax_exponentials", "softmax_residuals", "adam_rows", "sum_rows",
+        "negative_sampling_pass", "begin_together", "work_together", "begin_piece", "work",
+        "sampling_residuals", "softmax_exponentials", "softmax_residuals", "adam_rows", "sum_rows",
     )  # fmt: skip
 
     def run(*arguments):
