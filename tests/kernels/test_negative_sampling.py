@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 
@@ -40,8 +41,8 @@ from nw2v.kernels.noise import (
     noise_probabilities,
     noise_table,
 )
-from nw2v.kernels.pieces import ledger_for, one_piece
-from nw2v.kernels.stream import Piece, Text, Windows, window_law
+from nw2v.kernels.pieces import Pieces, ledger_for
+from nw2v.kernels.stream import Text, Windows, window_law
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream import StreamTrainer
@@ -62,32 +63,37 @@ def negatives_for(counts, *, pool=8, K=5, windows=BATCH, parts=1, alike=2, pairs
     return Negatives(table, pool, float(K), windows, parts, alike, pairs_alike)
 
 
-def run(parameters, text, law, negatives, key, rate):
+def pieces_of(text, key, rate, bounds=None):
+    """Pieces that begin and end with these sentences, by default the whole text, and a ledger."""
+    bounds = np.array([0, len(text.offsets) - 1] if bounds is None else bounds)
+    firsts = np.zeros(len(bounds) - 1, dtype=np.int64)
+    rates, lasts = np.full(len(firsts), rate), np.full(len(firsts), len(text.tokens))
+    pieces = Pieces(bounds[:-1], bounds[1:], key, rates, rates, firsts, lasts)
+    return pieces, ledger_for(len(firsts))
+
+
+def sums(ledger):
+    return ledger.losses.sum(), ledger.pairs.sum(), ledger.centers.sum()
+
+
+def run(parameters, text, law, negatives, key, rate, bounds=None):
     length = parameters.centers.shape[1]
     tokens, vocabulary = len(text.tokens), len(parameters.centers)
     workspace = workspace_for(tokens, vocabulary, law.window, negatives.pool, length)
-    ledger = ledger_for(1)
-    negative_sampling_pass(
-        parameters.lanes,
-        parameters.centers,
-        parameters.outsides,
-        text,
-        law,
-        negatives,
-        one_piece(Piece(0, len(text.offsets) - 1, key, rate, rate)),
-        ledger,
-        workspace,
-    )
-    return ledger.losses[0], ledger.pairs[0], ledger.centers[0]
+    pieces, ledger = pieces_of(text, key, rate, bounds)
+    matrices = parameters.lanes, parameters.centers, parameters.outsides
+    negative_sampling_pass(*matrices, text, law, negatives, pieces, ledger, workspace)
+    assert ledger.done.all()
+    return sums(ledger)
 
 
-def run_together(parameters, text, law, negatives, key, rate, *, threads, at_once):
+def run_together(parameters, text, law, negatives, key, rate, bounds=None, *, threads, at_once):
     vocabulary, length = parameters.centers.shape
     team = team_for(
         vocabulary, law.window, negatives.pool, length, threads=threads, at_once=at_once
     )
     team = with_room(team, len(text.tokens), law.window)
-    pieces, ledger = one_piece(Piece(0, len(text.offsets) - 1, key, rate, rate)), ledger_for(1)
+    pieces, ledger = pieces_of(text, key, rate, bounds)
     matrices = parameters.lanes, parameters.centers, parameters.outsides
     begin_together(text, law, negatives, pieces, ledger, team)
 
@@ -102,7 +108,8 @@ def run_together(parameters, text, law, negatives, key, rate, *, threads, at_onc
     work(0)
     for helper in helpers:
         helper.join()
-    return ledger.losses[0], ledger.pairs[0], ledger.centers[0]
+    assert ledger.done.all()
+    return sums(ledger)
 
 
 def assert_equals_twin(sentences, text, law, negatives, *, dim, portable, at_once):
@@ -222,6 +229,29 @@ def test_any_number_of_threads_gives_the_same_bits(portable, parts):
         assert told == found[0][0]
         np.testing.assert_array_equal(centers, found[0][1])
         np.testing.assert_array_equal(outsides, found[0][2])
+
+
+@pytest.mark.parametrize("threads", [None, 1, 3])
+def test_pieces_in_one_call_are_those_of_a_call_each(threads):
+    """For a thread by itself and for a crew; some of the pieces have no words."""
+    _, text, counts = random_text(6, vocabulary=50, sentences=60)
+    law = window_law(counts, window=3, subsample=0.0, shrink=True)
+    negatives = negatives_for(counts)
+    bounds = [0, 0, 20, 45, 45, len(text.offsets) - 1]
+
+    def train(parameters, bounds):
+        arguments = parameters, text, law, negatives, stream_key(2), 0.05, bounds
+        if threads is None:
+            return run(*arguments)
+        return run_together(*arguments, threads=threads, at_once=4)
+
+    together, apart = (parameters_for(len(counts), 12, False) for _ in range(2))
+    told = train(together, bounds)
+    parts = [train(apart, pair) for pair in itertools.pairwise(bounds)]
+    assert told == pytest.approx(tuple(np.sum(parts, axis=0)))
+    assert told[2] == len(text.tokens)
+    np.testing.assert_array_equal(together.centers, apart.centers)
+    np.testing.assert_array_equal(together.outsides, apart.outsides)
 
 
 def test_a_piece_without_words_is_done_at_once():
