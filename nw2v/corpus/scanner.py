@@ -139,15 +139,12 @@ def _find_words(text: np.ndarray, stop: int, case_bit: int, state: ScanState) ->
     last_line_end = _word(state.line_ends[lines - _ONE]) if lines else _MASK
     found = _ZERO
     while position < last:
-        if position + _GROUP <= size:
-            white, line_bits, suspects = classify_bytes(text, position, case_bit, folded, position)
-        else:
+        is_last = position + _GROUP > size
+        if is_last:
             for k in range(position, position + _GROUP):
                 folded[k] = text[k] if k < size else _SPACE
-            white, line_bits, suspects = classify_bytes(
-                folded, position, case_bit, folded, position
-            )
             blanks -= position + _GROUP - size
+        white, line_bits, suspects = classify_bytes(text, position, case_bit, folded, is_last)
         white |= blank_ahead
         blank_ahead = _ZERO
         while suspects:
@@ -283,9 +280,9 @@ def _width_of_blank(text: np.ndarray, at: int) -> int:
 def renumber(ids: np.ndarray, numbers: np.ndarray, counts: np.ndarray) -> None:
     """Replace each of `ids` (n,) int32 by its number, and count the numbers."""
     for word in range(ids.shape[0]):
-        number = numbers[ids[word]]
+        number = numbers[_word(ids[word])]
         ids[word] = number
-        counts[number] += 1
+        counts[_word(number)] += 1
 
 
 @exact_kernel

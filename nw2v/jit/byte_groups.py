@@ -24,15 +24,16 @@ _BYTES = ir.VectorType(_BYTE, GROUP)
 # --- the plain twins ------------------------------------------------------------------------------
 
 
-def classify_bytes(text, position, case_bit, out, at):  # type: ignore[no-untyped-def]
-    r"""Copy a group of bytes from ``text[position:]`` to ``out[at:]`` and say what they are.
+def classify_bytes(text, position, case_bit, out, is_there):  # type: ignore[no-untyped-def]
+    r"""Copy the group of bytes at a position from a text to an array, and say what they are.
 
     Parameters
     ----------
     text, out : (n,) uint8
-        May be the same.
-    position, at : int
-        A whole group from there must lie in the array.
+        A whole group from `position` on must lie in `out`, and in `text` if it is read.
+    position : int
+    is_there : bool
+        The group stands in `out` already: only its case is folded, and `text` is not read.
     case_bit : int
         Is set in the copy of the letters A to Z: 32 to fold them to lower case, 0 to keep them.
 
@@ -42,9 +43,9 @@ def classify_bytes(text, position, case_bit, out, at):  # type: ignore[no-untype
         64 bits each, the lowest for the first byte: controls and the blank; ``\n`` and ``\r``;
         the first bytes of characters in UTF-8 that may be white space beyond ASCII.
     """
-    group = text[position : position + GROUP].copy()
+    group = (out if is_there else text)[position : position + GROUP].copy()
     capital = (group >= ord("A")) & (group <= ord("Z"))
-    out[at : at + GROUP] = np.where(capital, group | np.uint8(case_bit), group)
+    out[position : position + GROUP] = np.where(capital, group | np.uint8(case_bit), group)
     return (
         _bits((group <= 32) | (group == 127)),
         _bits((group == 10) | (group == 13)),
@@ -83,8 +84,11 @@ def _splat(value: int) -> ir.Constant:
 
 
 def _emit_classify(builder: ir.IRBuilder, arguments: list[ir.Value]) -> ir.Value:
-    text, position, case_bit, out, at = arguments
-    group = builder.load(_vector_at(builder, text, position))
+    text, position, case_bit, out, is_there = arguments
+    # The address is chosen, not the branch that calls: where two such calls meet, LLVM passes their
+    # classes on as 64 single bits, each in a register of its own.
+    source = builder.select(builder.icmp_unsigned("!=", is_there, _WORD(0)), out, text)
+    group = builder.load(_vector_at(builder, source, position))
     group.align = 1
 
     def equals(value: int) -> ir.Value:
@@ -99,7 +103,7 @@ def _emit_classify(builder: ir.IRBuilder, arguments: list[ir.Value]) -> ir.Value
         bit, empty, ir.Constant(ir.VectorType(ir.IntType(32), GROUP), [0] * GROUP)
     )
     folded = builder.or_(group, builder.select(within(ord("A"), ord("Z")), bit, _splat(0)))
-    builder.store(folded, _vector_at(builder, out, at)).align = 1
+    builder.store(folded, _vector_at(builder, out, position)).align = 1
     classes = (
         builder.or_(within(0, 32), equals(127)),
         builder.or_(equals(10), equals(13)),
@@ -174,9 +178,9 @@ _prefetch = _compiled(_emit_prefetch, types.uint64)
 
 
 @overload(classify_bytes, inline="always")
-def _choose_classify_bytes(text, position, case_bit, out, at):  # type: ignore[no-untyped-def]
-    return lambda text, position, case_bit, out, at: _classify_bytes(
-        text, position, case_bit, out, at
+def _choose_classify_bytes(text, position, case_bit, out, is_there):  # type: ignore[no-untyped-def]
+    return lambda text, position, case_bit, out, is_there: _classify_bytes(
+        text, position, case_bit, out, is_there
     )
 
 

@@ -17,8 +17,8 @@ from nw2v.jit.byte_groups import (
 
 
 @exact_kernel
-def classified(text, position, case_bit, out, at):
-    return classify_bytes(text, position, case_bit, out, at)
+def classified(text, position, case_bit, out, is_there):
+    return classify_bytes(text, position, case_bit, out, is_there)
 
 
 @exact_kernel
@@ -32,7 +32,7 @@ def read(array, position):
     return eight_bytes(array, position)
 
 
-def in_place(text, position, case_bit, out, at):
+def byte_by_byte(text, position, case_bit, out):
     """What a group of bytes is, byte by byte."""
     classes = [0, 0, 0]
     for k in range(GROUP):
@@ -40,18 +40,21 @@ def in_place(text, position, case_bit, out, at):
         classes[0] |= (byte <= 32 or byte == 127) << k
         classes[1] |= (byte in b"\n\r") << k
         classes[2] |= (byte in (0xC2, 0xE1, 0xE2, 0xE3)) << k
-        out[at + k] = byte | case_bit if chr(byte) in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" else byte
+        out[position + k] = byte | case_bit if chr(byte) in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" else byte
     return tuple(classes)
 
 
+@pytest.mark.parametrize("is_there", [False, True])
 @pytest.mark.parametrize("case_bit", [0, 32])
 @pytest.mark.parametrize("start", [0, 1, 40, 192])
-def test_classes_of_all_bytes(case_bit: int, start: int) -> None:
+def test_classes_of_all_bytes(case_bit: int, start: int, is_there: bool) -> None:
     text = np.roll(np.arange(256, dtype=np.uint8), 5)
-    ref_out, comp_out, twin_out = (np.zeros(100, dtype=np.uint8) for _ in range(3))
-    ref = in_place(text, start, case_bit, ref_out, 7)
-    assert tuple(map(int, classified(text, start, case_bit, comp_out, 7))) == ref
-    assert classify_bytes(text, start, case_bit, twin_out, 7) == ref
+    given = text.copy() if is_there else np.zeros_like(text)
+    ref_out, comp_out, twin_out = given.copy(), given.copy(), given.copy()
+    ref = byte_by_byte(text, start, case_bit, ref_out)
+    read = np.zeros(0, dtype=np.uint8) if is_there else text
+    assert tuple(map(int, classified(read, start, case_bit, comp_out, is_there))) == ref
+    assert classify_bytes(read, start, case_bit, twin_out, is_there) == ref
     np.testing.assert_array_equal(comp_out, ref_out)
     np.testing.assert_array_equal(twin_out, ref_out)
 
