@@ -23,6 +23,7 @@ import numpy as np
 
 from nw2v.jit import exact_kernel
 from nw2v.jit.byte_groups import prefetch
+from nw2v.jit.compile import exact_kernel_in_callers
 
 _NEGLIGIBLE = 1e-18
 _AHEAD = 4
@@ -122,7 +123,7 @@ def collect(tokens, offsets, first_token, last_token, sentence, places, occurren
             places[word] = place + 1
 
 
-@exact_kernel
+@exact_kernel_in_callers
 def _walk(tokens, at, end, step, law, scratch, found):  # type: ignore[no-untyped-def]
     """Add the words from `at` to `end`, exclusive, to the row: one side of a center's window."""
     row, between = scratch.row, scratch.between

@@ -41,6 +41,20 @@ def exact_kernel(function: Function) -> Function:
     return _cached(numba.njit(nogil=True, error_model="numpy", **NO_COUNTING)(function))
 
 
+def kernel_in_callers(function: Function) -> Function:
+    """Compile as `kernel` does, but into each function that calls it.
+
+    LLVM leaves larger functions out of line, and each field of each array is passed by the stack.
+    """
+    flags: dict[str, Any] = {"nogil": True, "fastmath": set(FAST_MATH), **NO_COUNTING}
+    return numba.njit(**flags, error_model="numpy", forceinline=True)(function)
+
+
+def exact_kernel_in_callers(function: Function) -> Function:
+    """Compile as `exact_kernel` does, but into each function that calls it."""
+    return numba.njit(nogil=True, error_model="numpy", forceinline=True, **NO_COUNTING)(function)
+
+
 def parallel_kernel(function: Function) -> Function:
     """Compile a loop over `prange`. Not cached: such a cache breaks when the threads change."""
     flags: dict[str, Any] = {"nogil": True, "parallel": True, "fastmath": set(FAST_MATH)}

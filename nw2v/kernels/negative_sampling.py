@@ -47,7 +47,7 @@ from nw2v.jit.batches import (
     scatter_rows,
     sum_for_centers,
 )
-from nw2v.jit.compile import kernel
+from nw2v.jit.compile import kernel, kernel_in_callers
 from nw2v.jit.random import random_bits, word64
 from nw2v.jit.registers import aligned_zeros
 from nw2v.kernels.crew import (
@@ -421,7 +421,7 @@ def _list_pairs(lanes, windows, window, negatives, batch):  # type: ignore[no-un
     state[_ALL_PAIRS] += pairs
 
 
-@kernel
+@kernel_in_callers
 def _next_step(lanes, windows, law, negatives, batch):  # type: ignore[no-untyped-def]
     """List what the next step is about, and what the one after it will need."""
     state, words = batch.state, windows.words
@@ -473,7 +473,7 @@ def _ask_ahead(lanes, centers, outsides, batch, rows):  # type: ignore[no-untype
             state[_CENTERS_DONE] = row + 1
 
 
-@kernel
+@kernel_in_callers
 def _compute_step(lanes, centers, outsides, panel, batch):  # type: ignore[no-untyped-def]
     """Compute the step that was listed, without making it; add its loss to the sum.
 
@@ -502,7 +502,7 @@ def _compute_step(lanes, centers, outsides, panel, batch):  # type: ignore[no-un
     batch.amounts[_LOSS] += loss
 
 
-@kernel
+@kernel_in_callers
 def _make_step(lanes, centers, outsides, batch):  # type: ignore[no-untyped-def]
     """Add what was computed to the vectors: to those of the centers last, which the others read."""
     words, members = batch.outside_words, batch.members
@@ -633,7 +633,7 @@ def _share_of(word, shares):  # type: ignore[no-untyped-def]
     return (spread * shares) >> 32
 
 
-@kernel
+@kernel_in_callers
 def _make_share(lanes, centers, outsides, batch, share, shares, mine):  # type: ignore[no-untyped-def]
     """Add what was computed to those vectors that belong to a share, in the same order always."""
     pairs = 0
