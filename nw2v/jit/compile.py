@@ -30,15 +30,19 @@ COMPILED = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 prange = numba.prange
 
 
+# Serial loops release the GIL, so that Python threads can run them side by side.
+_SERIAL: dict[str, Any] = {"nogil": True, "error_model": "numpy", **NO_COUNTING}
+_FAST: dict[str, Any] = {**_SERIAL, "fastmath": set(FAST_MATH)}
+
+
 def kernel(function: Function) -> Function:
-    """Compile a serial loop; releases the GIL, so that Python threads can run it side by side."""
-    flags: dict[str, Any] = {"nogil": True, "fastmath": set(FAST_MATH), **NO_COUNTING}
-    return _cached(numba.njit(**flags, error_model="numpy")(function))
+    """Compile a serial loop."""
+    return _cached(numba.njit(**_FAST)(function))
 
 
 def exact_kernel(function: Function) -> Function:
     """Compile a serial loop whose floating-point operations keep their written order."""
-    return _cached(numba.njit(nogil=True, error_model="numpy", **NO_COUNTING)(function))
+    return _cached(numba.njit(**_SERIAL)(function))
 
 
 def kernel_in_callers(function: Function) -> Function:
@@ -46,13 +50,12 @@ def kernel_in_callers(function: Function) -> Function:
 
     LLVM leaves larger functions out of line, and each field of each array is passed by the stack.
     """
-    flags: dict[str, Any] = {"nogil": True, "fastmath": set(FAST_MATH), **NO_COUNTING}
-    return numba.njit(**flags, error_model="numpy", forceinline=True)(function)
+    return numba.njit(**_FAST, forceinline=True)(function)
 
 
 def exact_kernel_in_callers(function: Function) -> Function:
     """Compile as `exact_kernel` does, but into each function that calls it."""
-    return numba.njit(nogil=True, error_model="numpy", forceinline=True, **NO_COUNTING)(function)
+    return numba.njit(**_SERIAL, forceinline=True)(function)
 
 
 def parallel_kernel(function: Function) -> Function:
