@@ -32,10 +32,10 @@ def classify_bytes(text, position, case_bit, out, is_there):  # type: ignore[no-
     text, out : (n,) uint8
         A whole group from `position` on must lie in `out`, and in `text` if it is read.
     position : int
-    is_there : bool
-        The group stands in `out` already: only its case is folded, and `text` is not read.
     case_bit : int
         Is set in the copy of the letters A to Z: 32 to fold them to lower case, 0 to keep them.
+    is_there : bool
+        The group stands in `out` already: only its case is folded, and `text` is not read.
 
     Returns
     -------

@@ -49,6 +49,7 @@ def kernel_in_callers(function: Function) -> Function:
     """Compile as `kernel` does, but into each function that calls it.
 
     LLVM leaves larger functions out of line, and each field of each array is passed by the stack.
+    Nothing is kept in files for it alone: what is kept of a caller contains it.
     """
     return numba.njit(**_FAST, forceinline=True)(function)
 

@@ -61,7 +61,7 @@ from nw2v.kernels.crew import (
     wait_for_item,
 )
 from nw2v.kernels.noise import TABLE_REPEATS
-from nw2v.kernels.pieces import NONE, complete_piece, piece_at, take_piece
+from nw2v.kernels.pieces import NO_PIECE, complete_piece, piece_at, take_piece
 from nw2v.kernels.stream import Windows, draw_windows, windows_for
 
 _NOISE = word64(0x6E6F697365)
@@ -149,7 +149,7 @@ class Workspace(NamedTuple):
 
 
 class Team(NamedTuple):
-    """What the threads that work on one piece share."""
+    """What the threads share that work on all pieces together, one piece after the other."""
 
     current: np.ndarray  # int64: the place of the piece, and how many centers it has
     windows: Windows
@@ -542,7 +542,7 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
     """
     windows, tally, batch = workspace
     place = take_piece(ledger)
-    while place != NONE:
+    while place != NO_PIECE:
         piece = piece_at(pieces, place)
         first, last = piece.first_sentence, piece.last_sentence
         kept = draw_windows(text, law, piece.key, first, last, windows)
@@ -607,7 +607,7 @@ def _share_out(text, law, negatives, piece, team):  # type: ignore[no-untyped-de
 def _next_piece(text, law, negatives, pieces, ledger, team):  # type: ignore[no-untyped-def]
     """Take pieces until one has windows; whether there was such a one."""
     place = take_piece(ledger)
-    while place != NONE:
+    while place != NO_PIECE:
         kept = _share_out(text, law, negatives, piece_at(pieces, place), team)
         if kept:
             team.current[_PLACE], team.current[_KEPT] = place, kept

@@ -1,8 +1,8 @@
-"""The pieces of one pass over a text, taken by threads inside compiled code.
+"""The pieces of one pass over a text, and who takes which: in compiled code where it matters.
 
-A thread that had to come back to Python for each piece would wait there for all other Python
-threads of the process: with many threads for each other, and beside one that computes, for
-milliseconds a piece.
+A thread that came back to Python for each piece of some milliseconds would wait there for all
+other Python threads of the process: for each other where they are many, and for a thread that
+computes, milliseconds each time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nw2v.jit.atomics import NUMBERS_A_LINE, fetch_and_add, observe, publish
 from nw2v.jit.compile import for_kernels_too
 from nw2v.kernels.stream import Piece
 
-NONE = -1
+NO_PIECE = -1
 """In place of a piece: none is left, or the pass has been stopped."""
 
 # Places in `Ledger.state`.
@@ -47,15 +47,14 @@ class Ledger(NamedTuple):
 
 def one_piece(piece: Piece) -> Pieces:
     """List a single piece."""
-    columns = {name: np.array([value]) for name, value in piece._asdict().items() if name != "key"}
     return Pieces(
-        columns["first_sentence"],
-        columns["last_sentence"],
+        np.array([piece.first_sentence], dtype=np.int64),
+        np.array([piece.last_sentence], dtype=np.int64),
         np.uint64(piece.key),
-        columns["first_rate"],
-        columns["last_rate"],
-        columns["first_token"],
-        columns["last_token"],
+        np.array([piece.first_rate], dtype=np.float64),
+        np.array([piece.last_rate], dtype=np.float64),
+        np.array([piece.first_token], dtype=np.int64),
+        np.array([piece.last_token], dtype=np.int64),
     )
 
 
@@ -67,7 +66,7 @@ def ledger_for(pieces: int) -> Ledger:
     )
 
 
-def stop(ledger: Ledger) -> None:
+def stop_taking(ledger: Ledger) -> None:
     """Let no more pieces be taken; those that have been are completed."""
     ledger.state[_STOPPED] = 1
 
@@ -88,11 +87,14 @@ def piece_at(pieces: Pieces, place: int) -> Piece:
 
 @for_kernels_too
 def take_piece(ledger: Ledger) -> int:
-    """Take the next piece: its place, or `NONE`."""
+    """Take the next piece: its place, or `NO_PIECE`.
+
+    Called from Python, it is right for one thread alone (see `nw2v.jit.atomics`).
+    """
     if observe(ledger.state, _STOPPED):
-        return NONE
+        return NO_PIECE
     place = int(fetch_and_add(ledger.state, _TAKEN, 1))
-    return place if place < len(ledger.done) else NONE
+    return place if place < len(ledger.done) else NO_PIECE
 
 
 @for_kernels_too

@@ -39,7 +39,7 @@ class WindowLaw(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A piece of a text in one pass of training: one call of a kernel."""
+    """A piece of a text in one pass of training, which one thread or one crew works on."""
 
     first_sentence: int
     last_sentence: int  # exclusive

@@ -14,7 +14,7 @@ from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.jit import COMPILED
 from nw2v.kernels import naive_softmax
 from nw2v.kernels.crew import members_of
-from nw2v.kernels.pieces import NONE, Ledger, Pieces, complete_piece, piece_at, take_piece
+from nw2v.kernels.pieces import NO_PIECE, Ledger, Pieces, complete_piece, piece_at, take_piece
 from nw2v.kernels.stream import Text, WindowLaw
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
@@ -66,14 +66,14 @@ class NaiveSoftmaxPass:
     def run(self, pieces: Pieces, ledger: Ledger, workspace: naive_softmax.Team) -> None:
         """Take pieces and train on them, until none is left."""
         p = self._parameters
-        while (place := take_piece(ledger)) != NONE:
+        while (place := take_piece(ledger)) != NO_PIECE:
             piece = piece_at(pieces, place)
             centers = naive_softmax.begin_piece(p.centers, self._text, self._law, piece, workspace)
             while not naive_softmax.work(p.lanes, p.centers, p.outsides, workspace, 0):
                 time.sleep(NAP_SECONDS)
             complete_piece(ledger, place, *naive_softmax.result(workspace), centers)
 
-    def _help(self, member: int, done: threading.Event) -> None:
+    def _help(self, member: int, pieces: Pieces, ledger: Ledger, done: threading.Event) -> None:
         p = self._parameters
         while not done.is_set():
             naive_softmax.work(p.lanes, p.centers, p.outsides, self._team, member)

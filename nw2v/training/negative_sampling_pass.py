@@ -6,7 +6,7 @@ import functools
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,8 @@ from nw2v.training.stream_passes import NAP_SECONDS, Helper
 class NegativeSamplingPass:
     """Negative sampling in batches of windows that share their negatives.
 
-    Each thread takes pieces of its own. With `settings.deterministic`, one thread takes the pieces
-    and all work on it together.
+    Each thread takes pieces of its own. With `settings.deterministic`, all threads work together on
+    one piece after the other: one of them begins, the others help.
     """
 
     tokens_a_piece = 10_000
@@ -79,7 +79,6 @@ class NegativeSamplingPass:
         self.threads = threads if COMPILED else 1
         self._parameters, self._text, self._law = parameters, text, law
         self._team: negative_sampling.Team | None = None
-        self._work: Callable[[int], bool] | None = None
         if settings.deterministic:
             vocabulary, length = parameters.centers.shape
             self._team = negative_sampling.team_for(
@@ -102,30 +101,24 @@ class NegativeSamplingPass:
     def run(self, pieces: Pieces, ledger: Ledger, workspace: Any) -> None:
         """Take pieces and train on them, until none is left."""
         p, text, law, negatives = self._parameters, self._text, self._law, self._negatives
-        matrices = p.lanes, p.centers, p.outsides
         if self._team is None:
+            matrices = p.lanes, p.centers, p.outsides
             negative_sampling.negative_sampling_pass(
                 *matrices, text, law, negatives, pieces, ledger, workspace
             )
             return
-        team = self._team
+        negative_sampling.begin_together(text, law, negatives, pieces, ledger, self._team)
+        while not self._work(0, pieces, ledger):
+            time.sleep(NAP_SECONDS)
 
-        def work(member: int) -> bool:
-            return negative_sampling.work_together(
-                *matrices, text, law, negatives, pieces, ledger, team, member
-            )
+    def _work(self, member: int, pieces: Pieces, ledger: Ledger) -> bool:
+        p, text, law, negatives = self._parameters, self._text, self._law, self._negatives
+        matrices = p.lanes, p.centers, p.outsides
+        return negative_sampling.work_together(
+            *matrices, text, law, negatives, pieces, ledger, self._team, member
+        )
 
-        negative_sampling.begin_together(text, law, negatives, pieces, ledger, team)
-        self._work = work
-        try:
-            while not work(0):
-                time.sleep(NAP_SECONDS)
-        finally:
-            self._work = None
-
-    def _help(self, member: int, done: threading.Event) -> None:
+    def _help(self, member: int, pieces: Pieces, ledger: Ledger, done: threading.Event) -> None:
         while not done.is_set():
-            work = self._work  # of the run that takes pieces now, if there is one
-            if work is not None:
-                work(member)
+            self._work(member, pieces, ledger)
             time.sleep(NAP_SECONDS)

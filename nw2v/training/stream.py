@@ -26,7 +26,7 @@ import numpy as np
 from nw2v.corpus import EncodedText
 from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.jit.random import random_order, stream_key
-from nw2v.kernels.pieces import Ledger, Pieces, ledger_for, one_piece, stop
+from nw2v.kernels.pieces import Ledger, Pieces, ledger_for, one_piece, stop_taking
 from nw2v.kernels.stream import Piece, Text, window_law
 from nw2v.training.naive_softmax_pass import NaiveSoftmaxPass
 from nw2v.training.negative_sampling_pass import NegativeSamplingPass
@@ -111,21 +111,19 @@ class StreamTrainer:
         """Time some centers at learning rate zero, which changes no parameter."""
         if not self._pass.is_slow:
             return None
-        centers, began = 0, time.perf_counter()
-        with _helping(self._pass.helpers):
-            for number in range(len(self._bounds) - 1):
-                piece, ledger = (
-                    self._pieces(np.array([number]), stream_key(0), np.zeros(2)),
-                    ledger_for(1),
-                )
-                self._pass.run(piece, ledger, self._workspaces[0])
-                centers += int(ledger.centers[0])
-                if time.perf_counter() - began > PROBE_SECONDS:
+        numbers = np.arange(len(self._bounds) - 1)
+        pieces = self._pieces(numbers, stream_key(0), np.zeros(len(numbers) + 1))
+        ledger = ledger_for(len(numbers))
+        began = time.perf_counter()
+        with _at_work(self._pass, pieces, ledger, self._workspaces) as looks:
+            for ended in looks:
+                if ended is not None or time.perf_counter() - began > PROBE_SECONDS:
                     break
         seconds = time.perf_counter() - began
+        centers = int(ledger.centers.sum())
         if centers == 0:
             return None
-        return self.epochs * self._centers_an_epoch * seconds / centers / len(self._workspaces)
+        return self.epochs * self._centers_an_epoch * seconds / centers
 
     def _sentences_touched(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """First and last sentence, exclusive, that each piece has tokens of."""
@@ -155,26 +153,29 @@ class StreamTrainer:
         sizes = np.diff(self._bounds)[order]
         # Tokens processed when each piece is begun, and in the end.
         steps = epoch * len(self._text.tokens) + np.concatenate([[0], np.cumsum(sizes)])
-        work = self._pieces(order, key, self._rate(steps))
+        rates = self._rate(steps)
         ledger = ledger_for(pieces)
         segments = self._segments()
         began = time.perf_counter()
-        with (
-            _helping(self._pass.helpers),
-            _taking(work, ledger, self._pass, self._workspaces) as running,
-        ):
-            for still_running in running:
-                now, done = time.perf_counter(), []
+        with _at_work(
+            self._pass, self._pieces(order, key, rates), ledger, self._workspaces
+        ) as looks:
+            for ended in looks:
+                now = ended or time.perf_counter()
+                done = []
+                # Read without a fence, long after they were written: nothing is made of a loss but
+                # a report.
                 while segments and ledger.done[segments[0]].all():
                     done.append(segments.pop(0))
                 # What was completed since the last look shares the time in proportion.
                 tokens = sum(_tokens_of(segment, steps) for segment in done)
                 for segment in done:
-                    seconds = (now - began) * _tokens_of(segment, steps) / tokens
-                    report(self._progress(segment, steps, ledger, seconds))
+                    seconds = max(0.0, now - began) * _tokens_of(segment, steps) / tokens
+                    report(self._progress(segment, steps, rates, ledger, seconds))
                 began = now if done else began
-                if not still_running:
+                if ended is not None:
                     break
+        assert not segments, "a pass has ended before all of its pieces were trained on"
 
     def _segments(self) -> list[slice]:
         """Cut the places of a pass into as many runs as there are to be reports."""
@@ -185,7 +186,12 @@ class StreamTrainer:
         return [slice(first, last) for first, last in pairwise(bounds)]
 
     def _progress(
-        self, segment: slice, steps: np.ndarray, ledger: Ledger, seconds: float
+        self,
+        segment: slice,
+        steps: np.ndarray,
+        rates: np.ndarray,
+        ledger: Ledger,
+        seconds: float,
     ) -> Progress:
         return Progress(
             step=int(steps[segment.stop]),
@@ -193,13 +199,13 @@ class StreamTrainer:
             loss=float(ledger.losses[segment].sum()),
             pairs=int(ledger.pairs[segment].sum()),
             seconds=seconds,
-            learning_rate=float(self._rate(steps[segment.stop])),
+            learning_rate=float(rates[segment.stop]),
         )
 
     def _rate(self, steps: np.ndarray) -> np.ndarray:
         """Learning rate after so many tokens: falls in proportion to progress."""
         highest, lowest = self._rates
-        return np.asarray(highest - (highest - lowest) * steps / self.total_steps)
+        return highest - (highest - lowest) * steps / self.total_steps
 
 
 def _tokens_of(segment: slice, steps: np.ndarray) -> int:
@@ -207,47 +213,52 @@ def _tokens_of(segment: slice, steps: np.ndarray) -> int:
 
 
 @contextmanager
-def _taking(
-    pieces: Pieces, ledger: Ledger, stream_pass: StreamPass, workspaces: list[Any]
-) -> Iterator[Iterator[bool]]:
-    """Let a thread for each workspace take pieces; give an iterator that wakes now and then.
+def _at_work(
+    stream_pass: StreamPass, pieces: Pieces, ledger: Ledger, workspaces: list[Any]
+) -> Iterator[Iterator[float | None]]:
+    """Let threads train on pieces, one for each workspace and the helpers; look now and then.
 
-    Its items tell whether any thread still runs. However the block is left, the threads finish the
+    Gives an iterator that waits a little for each item: None while threads run, and in the end when
+    the last one ended (`time.perf_counter`). However the block is left, the threads finish the
     piece they are at and end; an error in one of them is raised here.
     """
     failures: list[BaseException] = []
+    ends: list[float] = []
 
     def loop(workspace: Any) -> None:
         try:
             stream_pass.run(pieces, ledger, workspace)
         except BaseException as error:
             failures.append(error)
-            stop(ledger)
+            stop_taking(ledger)
+        finally:
+            ends.append(time.perf_counter())
 
     workers = [threading.Thread(target=loop, args=(space,)) for space in workspaces]
 
-    def wake() -> Iterator[bool]:
+    def looks() -> Iterator[float | None]:
         while True:
             for worker in workers:
                 worker.join(POLL_SECONDS / len(workers))
-            yield any(worker.is_alive() for worker in workers)
+            yield None if any(worker.is_alive() for worker in workers) else max(ends)
 
-    try:
-        for worker in workers:
-            worker.start()
-        yield wake()
-    finally:
-        stop(ledger)
-        _join(workers)
+    with _helping(stream_pass.helpers, pieces, ledger):
+        try:
+            for worker in workers:
+                worker.start()
+            yield looks()
+        finally:
+            stop_taking(ledger)
+            _join(workers)
     if failures:
         raise failures[0]
 
 
 @contextmanager
-def _helping(helpers: Sequence[Helper]) -> Iterator[None]:
+def _helping(helpers: Sequence[Helper], pieces: Pieces, ledger: Ledger) -> Iterator[None]:
     """Let each helper work in a thread of its own for as long as the block lasts."""
     done = threading.Event()
-    threads = [threading.Thread(target=helper, args=(done,)) for helper in helpers]
+    threads = [threading.Thread(target=helper, args=(pieces, ledger, done)) for helper in helpers]
     try:
         for thread in threads:
             thread.start()

@@ -13,8 +13,8 @@ from nw2v.kernels.pieces import Ledger, Pieces
 NAP_SECONDS = 2e-5
 """How long a thread sleeps that found nothing to do for a while."""
 
-Helper = Callable[[threading.Event], None]
-"""What a thread does that takes no pieces itself: it helps those that do until the event is set."""
+Helper = Callable[[Pieces, Ledger, threading.Event], None]
+"""What a thread does that helps those that run a pass over some pieces, until the event is set."""
 
 
 class StreamPass(Protocol):
@@ -36,7 +36,7 @@ class StreamPass(Protocol):
     noise : (V,) float64 array or None
         The distribution that negatives are really drawn from.
     threads : int
-        How many threads may take pieces, each one of its own at a time.
+        How many threads are to call `run` at the same time.
     helpers : sequence of Helper
         What all other threads do.
     """
@@ -56,7 +56,7 @@ class StreamPass(Protocol):
         """
 
     def run(self, pieces: Pieces, ledger: Ledger, workspace: Any) -> None:
-        """Take pieces and train on them, until none is left: what each of `threads` threads does.
+        """Take pieces and train on them until none is left; write down what came of each.
 
-        It writes down in the ledger what came of each piece.
+        A pass that has helpers needs those of the same pieces and ledger.
         """

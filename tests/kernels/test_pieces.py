@@ -8,12 +8,12 @@ import numpy as np
 
 from nw2v.jit import COMPILED, kernel
 from nw2v.kernels.pieces import (
-    NONE,
+    NO_PIECE,
     complete_piece,
     ledger_for,
     one_piece,
     piece_at,
-    stop,
+    stop_taking,
     take_piece,
 )
 from nw2v.kernels.stream import Piece
@@ -22,7 +22,7 @@ from nw2v.kernels.stream import Piece
 @kernel
 def take_all(ledger, taken):
     place = take_piece(ledger)
-    while place != NONE:
+    while place != NO_PIECE:
         taken[place] += 1
         complete_piece(ledger, place, 0.5 * place, 2 * place, place)
         place = take_piece(ledger)
@@ -48,8 +48,8 @@ def test_each_piece_is_taken_once_and_written_down():
 def test_no_piece_is_taken_after_the_pass_was_stopped():
     ledger, taken = ledger_for(5), np.zeros(5, dtype=np.int64)
     assert [take_piece(ledger), take_piece(ledger)] == [0, 1]
-    stop(ledger)
-    assert take_piece(ledger) == NONE
+    stop_taking(ledger)
+    assert take_piece(ledger) == NO_PIECE
     take_all(ledger, taken)
     assert not taken.any() and not ledger.done.any()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from nw2v.corpus import EncodedText
 from nw2v.jit import COMPILED
 from nw2v.kernels.naive_softmax import BLOCK_ROWS, BLOCKS_A_MEMBER
+from nw2v.kernels.pieces import complete_piece
+from nw2v.training.negative_sampling_pass import NegativeSamplingPass
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream import (
@@ -21,6 +24,12 @@ from nw2v.training.stream import (
 )
 from nw2v.training.trainer import Progress
 from tests.training.texts import WORDS, stream_trainer
+
+
+@pytest.fixture(autouse=True)
+def several_pieces(monkeypatch):
+    """Cut the small texts of these tests into pieces, so that there is something to take."""
+    monkeypatch.setattr(NegativeSamplingPass, "tokens_a_piece", 200)
 
 
 def run(trainer):
@@ -66,6 +75,8 @@ def test_one_thread_repeats_bit_for_bit(loss):
 
 def test_deterministic_gives_the_same_bits_for_any_number_of_threads():
     trainers = [stream_trainer(epochs=2, deterministic=True, threads=n) for n in (1, 3)]
+    if COMPILED:
+        assert [len(trainer._pass.helpers) for trainer in trainers] == [0, 2]
     for trainer in trainers:
         run(trainer)
     np.testing.assert_array_equal(trainers[0].parameters.centers, trainers[1].parameters.centers)
@@ -153,24 +164,76 @@ def test_an_estimate_changes_no_parameter():
     np.testing.assert_array_equal(trainer.parameters.outsides, before[1])
 
 
-def test_an_interrupt_ends_all_threads():
-    trainer = stream_trainer(loss="naive_softmax", threads=2, epochs=1)
+def no_thread_is_left():
+    return not any(
+        "loop" in thread.name or "_help" in thread.name for thread in threading.enumerate()
+    )
+
+
+MUCH = 300 if COMPILED else 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": "naive_softmax"},
+        {"times": MUCH},
+        {"times": MUCH, "deterministic": True},
+    ],
+)
+def test_an_interrupt_ends_all_threads(settings):
+    trainer = stream_trainer(threads=2, epochs=1, **settings)
 
     def interrupt(report):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         trainer.run_epoch(0, interrupt)
-    assert threading.active_count() == 1 or not any(
-        "loop" in thread.name for thread in threading.enumerate()
-    )
+    assert no_thread_is_left()
+    # Nothing of it is left in what the threads share: the next pass is a whole one.
+    reports: list[Progress] = []
+    trainer.run_epoch(0, reports.append)
+    assert reports[-1].step == trainer.total_steps
 
 
-def test_an_error_in_a_thread_is_raised(monkeypatch):
-    trainer = stream_trainer(threads=2)
-    monkeypatch.setattr(trainer._pass, "run", lambda *arguments: 1 / 0)
+@pytest.mark.skipif(not COMPILED, reason="takes two threads, and minutes")
+def test_an_error_in_one_thread_stops_the_others_and_is_raised(monkeypatch):
+    trainer = stream_trainer(times=MUCH, threads=2, epochs=1)
+    real, ledgers = trainer._pass.run, []
+
+    def run(pieces, ledger, workspace):
+        ledgers.append(ledger)
+        if workspace is trainer._workspaces[0]:
+            raise ZeroDivisionError
+        real(pieces, ledger, workspace)
+
+    monkeypatch.setattr(trainer._pass, "run", run)
     with pytest.raises(ZeroDivisionError):
         trainer.run_epoch(0, lambda report: None)
+    assert len(ledgers) == 2 and not ledgers[0].done.all()
+    assert no_thread_is_left()
+
+
+def test_training_time_does_not_contain_what_is_done_with_a_report(monkeypatch):
+    trainer = stream_trainer(epochs=1)
+    seconds, trained = [], threading.Event()
+
+    def run(pieces, ledger, workspace):
+        for place in range(len(ledger.done)):
+            time.sleep(0.01)
+            complete_piece(ledger, place, 0.0, 1, 1)
+        trained.set()
+
+    def report(progress):
+        seconds.append(progress.seconds)
+        if not trained.is_set():
+            trained.wait()
+            time.sleep(0.2)
+
+    monkeypatch.setattr(trainer._pass, "run", run)
+    began = time.perf_counter()
+    trainer.run_epoch(0, report)
+    assert 0 < sum(seconds) <= time.perf_counter() - began - 0.2
 
 
 @pytest.mark.parametrize("tokens", [1, 7, 1000, 10**6])

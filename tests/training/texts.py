@@ -27,11 +27,15 @@ def encoded_text(sentences=600, seed=0):
     return EncodedText(tokens, offsets)
 
 
-def stream_trainer(**keywords):
-    """A prepared trainer on that text: one thread, no subsampling unless told otherwise."""
+def stream_trainer(times=1, **keywords):
+    """A prepared trainer on that text, so many times: one thread, no subsampling unless told so."""
     given = {"subsample": 0.0, "dim": 12, "window": 3, "threads": 1} | keywords
     settings = TrainingSettings(**given).resolved()
-    text = encoded_text()
+    once = encoded_text()
+    starts = np.arange(times)[:, np.newaxis] * len(once.tokens) + once.offsets[:-1]
+    text = EncodedText(
+        np.tile(once.tokens, times), np.append(starts.ravel(), times * len(once.tokens))
+    )
     counts = np.bincount(text.tokens, minlength=WORDS)
     parameters = Parameters(WORDS, settings.dim, seed=settings.seed, initial_scale=1.0)
     trainer = StreamTrainer(text, counts, parameters, settings)
