@@ -14,7 +14,7 @@ import numpy as np
 
 from nw2v.errors import InputError
 from nw2v.files import write_atomically
-from nw2v.vectors.parquet_pages import unpacked_size
+from nw2v.vectors.parquet_pages import column_chunks, unpacked_size
 from nw2v.vectors.table import MOST_DIMENSIONS, Table
 from nw2v.vectors.word2vec_format import encode_word
 
@@ -86,7 +86,7 @@ def read_parquet(path: Path, *, encoding_errors: str = "strict") -> Table:
                 pq.ParquetFile(raw) as file,
             ):
                 columns = _checked_columns(file.schema_arrow, path)
-                count, dim = _checked_shape(file.metadata, data, path)
+                count, dim = _checked_shape(file.metadata.num_rows, data, path)
             # As a dictionary, a long word that a few bytes repeat a million times is held once
             with pq.ParquetFile(
                 raw, read_dictionary=["word"], page_checksum_verification=True
@@ -171,23 +171,16 @@ def _read(file: Any, columns: list[str], count: int, dim: int, path: Path) -> Ta
     return Table(words, vectors, counts)
 
 
-def _checked_shape(metadata: Any, data: mmap.mmap, path: Path) -> tuple[int, int]:
+def _checked_shape(count: int, data: mmap.mmap, path: Path) -> tuple[int, int]:
     """Return V and d as the footer gives them, once the file is seen to be large enough."""
-    count = metadata.num_rows
     if count < 1:
         raise InputError(f"{path}: the file holds no vectors (it has no rows)")
     numbers = unpacked = 0
-    for group in range(metadata.num_row_groups):
-        for index in range(metadata.num_columns):
-            column = metadata.row_group(group).column(index)
-            top = column.path_in_schema.split(".")[0]
-            if top in ("word", "vector", "count"):
-                start = column.data_page_offset
-                if column.dictionary_page_offset is not None:
-                    start = min(start, column.dictionary_page_offset)
-                unpacked += unpacked_size(data, start, start + column.total_compressed_size)
-            if top == "vector":
-                numbers += column.num_values
+    for chunk in column_chunks(data):
+        if chunk.column in ("word", "vector", "count"):
+            unpacked += unpacked_size(data, chunk.start, chunk.end)
+        if chunk.column == "vector":
+            numbers += chunk.values
     if numbers < count:
         raise InputError(f"{path}: only {numbers:,} numbers in {count:,} rows")
     dim, rest = divmod(numbers, count)

@@ -181,6 +181,17 @@ def test_truncation_is_refused(vectors, tmp_path):
             WordVectors.load(tmp_path / "x.parquet")
 
 
+def test_a_footer_whose_parts_do_not_fit_is_refused(vectors, tmp_path):
+    """One whose list has other levels than its statistics: asked of a column, pyarrow aborts."""
+    vectors.save(tmp_path / "x.parquet")
+    content = bytearray((tmp_path / "x.parquet").read_bytes())
+    place = content.index(b"\x18\x07element")
+    content[place] = 0x11
+    (tmp_path / "y.parquet").write_bytes(bytes(content))
+    with pytest.raises(InputError, match="cut short or damaged"):
+        WordVectors.load(tmp_path / "y.parquet")
+
+
 @pytest.mark.filterwarnings("ignore:.*repeat a word")
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
