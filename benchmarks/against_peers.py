@@ -90,7 +90,10 @@ def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     for rate in (None, *itertools.chain(*rates)):
         TrainingSettings(learning_rate=rate, **keywords)
     for epochs in arguments.nw2v_epochs:
-        TrainingSettings(**{**keywords, "epochs": epochs})
+        try:
+            TrainingSettings(**{**keywords, "epochs": epochs})
+        except InputError as error:
+            raise InputError(f"--nw2v-epochs {epochs}: {error}") from error
     return {name: given[name] for name in (*TRAINING_KEYWORDS, "min_count")}
 
 

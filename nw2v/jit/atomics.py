@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from nw2v.jit.compile import FAST_MATH, NO_COUNTING
+from nw2v.jit.compile import IN_CALLERS
 
 BYTES = 8
 NUMBERS_A_LINE = 8
@@ -79,15 +79,8 @@ _fetch_and_add = _compiled(_emit_fetch_and_add, 1, types.int64)
 _observe = _compiled(_emit_observe, 0, types.int64)
 _publish = _compiled(_emit_publish, 1, types.void)
 
-_INLINED: Any = {
-    "fastmath": set(FAST_MATH),
-    "error_model": "numpy",
-    "forceinline": True,
-    **NO_COUNTING,
-}
 
-
-@overload(fetch_and_add, jit_options=_INLINED)
+@overload(fetch_and_add, jit_options=IN_CALLERS)
 def _choose_fetch_and_add(numbers, place, amount):  # type: ignore[no-untyped-def]
     def compiled(numbers, place, amount):  # type: ignore[no-untyped-def]
         return _fetch_and_add(numbers, place, amount)
@@ -95,7 +88,7 @@ def _choose_fetch_and_add(numbers, place, amount):  # type: ignore[no-untyped-de
     return compiled
 
 
-@overload(observe, jit_options=_INLINED)
+@overload(observe, jit_options=IN_CALLERS)
 def _choose_observe(numbers, place):  # type: ignore[no-untyped-def]
     def compiled(numbers, place):  # type: ignore[no-untyped-def]
         return _observe(numbers, place)
@@ -103,7 +96,7 @@ def _choose_observe(numbers, place):  # type: ignore[no-untyped-def]
     return compiled
 
 
-@overload(publish, jit_options=_INLINED)
+@overload(publish, jit_options=IN_CALLERS)
 def _choose_publish(numbers, place, value):  # type: ignore[no-untyped-def]
     def compiled(numbers, place, value):  # type: ignore[no-untyped-def]
         _publish(numbers, place, value)

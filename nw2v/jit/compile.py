@@ -33,6 +33,8 @@ prange = numba.prange
 # Serial loops release the GIL, so that Python threads can run them side by side.
 _SERIAL: dict[str, Any] = {"nogil": True, "error_model": "numpy", **NO_COUNTING}
 _FAST: dict[str, Any] = {**_SERIAL, "fastmath": set(FAST_MATH)}
+IN_CALLERS: Any = {**_FAST, "forceinline": True}
+"""Of what is compiled into each function that calls it: see `kernel_in_callers`."""
 
 
 def kernel(function: Function) -> Function:
@@ -51,7 +53,7 @@ def kernel_in_callers(function: Function) -> Function:
     LLVM leaves larger functions out of line, and each field of each array is passed by the stack.
     Nothing is kept in files for it alone: what is kept of a caller contains it.
     """
-    return numba.njit(**_FAST, forceinline=True)(function)
+    return numba.njit(**IN_CALLERS)(function)
 
 
 def exact_kernel_in_callers(function: Function) -> Function:

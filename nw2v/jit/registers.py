@@ -23,7 +23,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from nw2v.jit.compile import FAST_MATH, NO_COUNTING
+from nw2v.jit.compile import IN_CALLERS
 
 FLOAT_BYTES = 4
 
@@ -423,12 +423,4 @@ def also_in_registers(
         f"def choose({names}): return compiled if len(lanes) else plain",
         made,
     )
-    overload(plain, jit_options=_INLINED)(made["choose"])
-
-
-_INLINED: Any = {
-    "fastmath": set(FAST_MATH),
-    "error_model": "numpy",
-    "forceinline": True,
-    **NO_COUNTING,
-}
+    overload(plain, jit_options=IN_CALLERS)(made["choose"])

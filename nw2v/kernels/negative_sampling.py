@@ -670,13 +670,14 @@ def _make_share(lanes, centers, outsides, batch, share, shares, mine):  # type: 
 def _close_phase(text, law, negatives, pieces, ledger, team, phase):  # type: ignore[no-untyped-def]
     """Open the phase after one that is complete, if need be of the next piece."""
     if phase % 2 == MAKE:
-        is_left, loss, pairs = False, 0.0, 0
+        is_left = False
         for g in range(team.crew.items[COMPUTE]):
-            batch = _one_of(team.batches, g)
-            is_left |= _is_left(batch)
-            loss += batch.amounts[_LOSS]
-            pairs += batch.state[_ALL_PAIRS]
+            is_left |= _is_left(_one_of(team.batches, g))
         if not is_left:
+            loss, pairs = 0.0, 0
+            for g in range(team.crew.items[COMPUTE]):
+                loss += team.batches.amounts[g, _LOSS]
+                pairs += team.batches.state[g, _ALL_PAIRS]
             complete_piece(ledger, team.current[_PLACE], loss, pairs, team.current[_KEPT])
             if not _next_piece(text, law, negatives, pieces, ledger, team):
                 finish(team.crew)

@@ -77,7 +77,10 @@ class NegativeSamplingPass:
         self.initial_loss = (1 + settings.negatives) * math.log(2)
         # Without compilation, only one thread may take pieces (`nw2v.jit.atomics`).
         self.threads = threads if COMPILED else 1
-        self._parameters, self._text, self._law = parameters, text, law
+        self._parameters, self._law = parameters, law
+        # What all calls of the kernels begin with.
+        self._matrices = parameters.lanes, parameters.centers, parameters.outsides
+        self._drawn_from = text, law, self._negatives
         self._team: negative_sampling.Team | None = None
         if settings.deterministic:
             vocabulary, length = parameters.centers.shape
@@ -100,22 +103,18 @@ class NegativeSamplingPass:
 
     def run(self, pieces: Pieces, ledger: Ledger, workspace: Any) -> None:
         """Take pieces and train on them, until none is left."""
-        p, text, law, negatives = self._parameters, self._text, self._law, self._negatives
         if self._team is None:
-            matrices = p.lanes, p.centers, p.outsides
             negative_sampling.negative_sampling_pass(
-                *matrices, text, law, negatives, pieces, ledger, workspace
+                *self._matrices, *self._drawn_from, pieces, ledger, workspace
             )
             return
-        negative_sampling.begin_together(text, law, negatives, pieces, ledger, self._team)
+        negative_sampling.begin_together(*self._drawn_from, pieces, ledger, self._team)
         while not self._work(0, pieces, ledger):
             time.sleep(NAP_SECONDS)
 
     def _work(self, member: int, pieces: Pieces, ledger: Ledger) -> bool:
-        p, text, law, negatives = self._parameters, self._text, self._law, self._negatives
-        matrices = p.lanes, p.centers, p.outsides
         return negative_sampling.work_together(
-            *matrices, text, law, negatives, pieces, ledger, self._team, member
+            *self._matrices, *self._drawn_from, pieces, ledger, self._team, member
         )
 
     def _help(self, member: int, pieces: Pieces, ledger: Ledger, done: threading.Event) -> None:
