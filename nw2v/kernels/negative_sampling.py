@@ -49,7 +49,7 @@ from nw2v.jit.batches import (
 )
 from nw2v.jit.compile import kernel, kernel_in_callers
 from nw2v.jit.random import random_bits, word64
-from nw2v.jit.registers import aligned_zeros
+from nw2v.jit.registers import LINES, aligned_zeros, zeros_on_own_lines
 from nw2v.kernels.crew import (
     DONE,
     Crew,
@@ -226,25 +226,31 @@ def windows_alike(push: float) -> int:
 def batch_for(window: int, pool: int, length: int, *, copied: bool) -> Batch:
     """Allocate room for a batch, which copies its center vectors or reads them where they are."""
     pairs = 2 * window * (BATCH + 1) + 2 * COPIED
-    centers = np.zeros(BATCH, dtype=np.int32)
+    centers = _whole_lines(BATCH, np.int32)
     return Batch(
-        state=np.zeros(_STATE_SIZE, dtype=np.int64),
-        amounts=np.zeros(3),
-        tally=np.zeros(BATCH_COUNTERS, dtype=np.int32),
+        state=_whole_lines(_STATE_SIZE, np.int64),
+        amounts=_whole_lines(3, np.float64),
+        tally=_whole_lines(BATCH_COUNTERS, np.int32),
         centers=centers,
         panel=aligned_zeros(BATCH if copied else 0, length),
         panel_rows=np.arange(BATCH, dtype=np.int32) if copied else centers,
         gradients=aligned_zeros(BATCH, length),
-        weights=np.zeros(BATCH, dtype=np.float32),
-        negatives=np.zeros(pool + COPIED, dtype=np.int32),
+        weights=_whole_lines(BATCH, np.float32),
+        negatives=_whole_lines(pool + COPIED, np.int32),
         steps=aligned_zeros(pool, BATCH),
-        first_pair=np.zeros(BATCH + 1, dtype=np.int32),
-        outside_words=np.zeros(pairs, dtype=np.int32),
-        members=np.zeros(pairs, dtype=np.int32),
-        pair_steps=np.zeros(pairs, dtype=np.float32),
-        soon_outsides=np.zeros(pool + BATCH + COPIED, dtype=np.int32),
-        soon_centers=np.zeros(BATCH + COPIED, dtype=np.int32),
+        first_pair=_whole_lines(BATCH + 1, np.int32),
+        outside_words=_whole_lines(pairs, np.int32),
+        members=_whole_lines(pairs, np.int32),
+        pair_steps=_whole_lines(pairs, np.float32),
+        soon_outsides=_whole_lines(pool + BATCH + COPIED, np.int32),
+        soon_centers=_whole_lines(BATCH + COPIED, np.int32),
     )
+
+
+def _whole_lines(least: int, dtype: type) -> np.ndarray:
+    """Allocate room for at least so many numbers: as many as fill their cache lines."""
+    size = np.dtype(dtype).itemsize
+    return zeros_on_own_lines(-(-least * size // LINES) * LINES // size, dtype)
 
 
 def batches_for(number: int, window: int, pool: int, length: int) -> Batch:
@@ -252,10 +258,9 @@ def batches_for(number: int, window: int, pool: int, length: int) -> Batch:
     one = batch_for(window, pool, length, copied=True)
 
     def room_for(array: np.ndarray) -> np.ndarray:
-        if array.dtype != np.float32:
-            return np.repeat(array[np.newaxis], number, axis=0)
-        rows = number * math.prod(array.shape[:-1])
-        return aligned_zeros(rows, array.shape[-1]).reshape(number, *array.shape)
+        room = zeros_on_own_lines((number, *array.shape), array.dtype)
+        room[:] = array
+        return room
 
     return Batch(*map(room_for, one))
 
@@ -264,7 +269,7 @@ def workspace_for(tokens: int, vocabulary: int, window: int, pool: int, length: 
     """Allocate scratch memory for pieces of at most `tokens` tokens, rows of `length` floats."""
     return Workspace(
         windows_for(tokens + window + BATCH),
-        np.zeros(max(vocabulary, COUNTERS), dtype=np.int32),
+        zeros_on_own_lines(max(vocabulary, COUNTERS), np.int32),
         batch_for(window, pool, length, copied=False),
     )
 

@@ -15,6 +15,7 @@ import numpy as np
 from nw2v.corpus.subsampling import CERTAIN, keep_limits
 from nw2v.jit.compile import exact_kernel
 from nw2v.jit.random import random_bits, word64
+from nw2v.jit.registers import zeros_on_own_lines
 
 _LOW_HALF = word64(0xFFFFFFFF)
 _32 = word64(32)
@@ -61,7 +62,7 @@ class Windows(NamedTuple):
 
 def windows_for(capacity: int) -> Windows:
     """Allocate room for `capacity` tokens of a text; words that are not filled in yet are 0."""
-    return Windows(*(np.zeros(capacity, dtype=np.int32) for _ in range(3)))
+    return Windows(*(zeros_on_own_lines(capacity, np.int32) for _ in range(3)))
 
 
 def window_law(counts: np.ndarray, *, window: int, subsample: float, shrink: bool) -> WindowLaw:

@@ -13,6 +13,7 @@ from nw2v.corpus import EncodedText
 from nw2v.jit import COMPILED
 from nw2v.jit.batches import COPIED
 from nw2v.jit.random import stream_key
+from nw2v.jit.registers import LINES
 from nw2v.kernels import negative_sampling
 from nw2v.kernels.crew import members_of
 from nw2v.kernels.negative_sampling import (
@@ -22,6 +23,7 @@ from nw2v.kernels.negative_sampling import (
     LARGEST_DRIFT,
     MOST_AT_ONCE,
     MOST_NEGATIVES_A_STEP,
+    Batch,
     Negatives,
     batch_size,
     batches_at_once,
@@ -475,3 +477,16 @@ def test_training_lowers_the_loss():
         losses.append(loss / pairs)
     assert losses[0] == pytest.approx(3 * np.log(2), abs=0.2)
     assert losses[-1] < losses[0] - (0.05 if COMPILED else 0.01)
+
+
+def test_what_a_thread_writes_shares_no_cache_line_with_what_another_needs():
+    def lines_of(room):
+        if isinstance(room, tuple):
+            return set().union(*map(lines_of, room))
+        return {(room.ctypes.data + byte) // LINES for byte in range(room.nbytes)}
+
+    spaces = [workspace_for(40, 50, 2, 4, 16) for _ in range(2)]
+    assert not set.intersection(*map(lines_of, spaces))
+    batches = team_for(50, 2, 4, 16, threads=2, at_once=2).batches
+    first, second = (Batch(*(array[g] for array in batches)) for g in range(2))
+    assert not lines_of(first) & lines_of(second)
