@@ -340,7 +340,7 @@ def others(arguments: argparse.Namespace, torch: Any) -> list[tuple[dict[str, An
         loop, _ = trainer_for(vocabulary, windows, made_text)
 
         def of_loop(loop: Any = loop) -> float:
-            return windows_per_second(loop, arguments.loop_words, arguments.seconds)
+            return windows_per_second(loop, arguments.seconds)
 
         listed.append(({"system": "textbook loop", "unit": "windows", "batch": windows}, of_loop))
     _, law = made_law(vocabulary, arguments.words)
@@ -591,7 +591,7 @@ def report(record: dict[str, Any]) -> str:
         "other column is the same time for each row of logits. Dense batches: logits of all pairs "
         "of a batch, gradient and step (torch: `cross_entropy`, `backward`, SGD), at the best of "
         f"the batches that were tried: {batches_tried(record)}. The textbook loop counts at its "
-        "best stretch, all others by medians. The ratios compare passes, not training: by default "
+        "fastest pass, all others by medians. The ratios compare passes, not training: by default "
         f"there are {passes} passes on counts and {loops} of the textbook loop. The text is "
         "counted before, once: `counting.py`.",
         "The figure's times by the length of a text are reckoned from these. A longer text has "

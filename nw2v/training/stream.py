@@ -156,26 +156,32 @@ class StreamTrainer:
         rates = self._rate(steps)
         ledger = ledger_for(pieces)
         segments = self._segments()
-        began = time.perf_counter()
+        starts = [segment.start for segment in segments]
+        totals = np.add.reduceat(sizes, starts)
+        trained, seconds = np.zeros_like(totals), np.zeros(len(segments))
+        reported, began = 0, time.perf_counter()
         with _at_work(
             self._pass, self._pieces(order, key, rates), ledger, self._workspaces
         ) as looks:
             for ended in looks:
                 now = ended or time.perf_counter()
-                done = []
                 # Read without a fence, long after they were written: nothing is made of a loss but
                 # a report.
-                while segments and ledger.done[segments[0]].all():
-                    done.append(segments.pop(0))
-                # What was completed since the last look shares the time in proportion.
-                tokens = sum(_tokens_of(segment, steps) for segment in done)
-                for segment in done:
-                    seconds = max(0.0, now - began) * _tokens_of(segment, steps) / tokens
-                    report(self._progress(segment, steps, rates, ledger, seconds))
-                began = now if done else began
+                tokens = np.add.reduceat(np.where(ledger.done, sizes, 0), starts)
+                more = tokens - trained
+                if more.any():
+                    # Segments share the time since the last look by their part of what was done.
+                    seconds += max(0.0, now - began) * more / more.sum()
+                    trained, began = tokens, now
+                while reported < len(segments) and trained[reported] == totals[reported]:
+                    segment, its_seconds = segments[reported], float(seconds[reported])
+                    report(self._progress(segment, steps, rates, ledger, its_seconds))
+                    reported += 1
                 if ended is not None:
                     break
-        assert not segments, "a pass has ended before all of its pieces were trained on"
+        assert reported == len(segments), (
+            "a pass has ended before all of its pieces were trained on"
+        )
 
     def _segments(self) -> list[slice]:
         """Cut the places of a pass into as many runs as there are to be reports."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from nw2v.corpus import EncodedText
 from nw2v.jit import COMPILED
 from nw2v.kernels.naive_softmax import BLOCK_ROWS, BLOCKS_A_MEMBER
 from nw2v.kernels.pieces import complete_piece
+from nw2v.training import stream
 from nw2v.training.negative_sampling_pass import NegativeSamplingPass
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
@@ -234,6 +237,33 @@ def test_training_time_does_not_contain_what_is_done_with_a_report(monkeypatch):
     began = time.perf_counter()
     trainer.run_epoch(0, report)
     assert 0 < sum(seconds) <= time.perf_counter() - began - 0.2
+
+
+def test_reports_share_the_time_by_what_was_trained_in_it(monkeypatch):
+    trainer = stream_trainer(epochs=1)
+    trainer._bounds = np.array([0, 30, 60, 90, 120])
+    monkeypatch.setattr(stream, "REPORTS_A_RUN", 2)
+    clock = [0.0]
+    monkeypatch.setattr(stream, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+
+    @contextmanager
+    def at_work(stream_pass, pieces, ledger, workspaces):
+        def looks():
+            # Two pieces make a report.
+            for now, done in ((1.0, []), (4.0, [0, 2]), (5.0, [1]), (6.0, []), (8.0, [3])):
+                clock[0] = now
+                for place in done:
+                    complete_piece(ledger, place, 0.0, 1, 1)
+                yield None
+            clock[0] = 9.0  # It is seen late that all ended after 8 seconds.
+            yield 8.0
+
+        yield looks()
+
+    monkeypatch.setattr(stream, "_at_work", at_work)
+    reports: list[Progress] = []
+    trainer.run_epoch(0, reports.append)
+    assert [report.seconds for report in reports] == [2.0 + 1.0, 2.0 + 3.0]
 
 
 @pytest.mark.parametrize("tokens", [1, 7, 1000, 10**6])
