@@ -1,14 +1,19 @@
 """Memory that threads share inside kernels: numbers that are read and added to at once.
 
-Each function is a plain one beside the LLVM code that compiled kernels run. Without compilation
-(NUMBA_DISABLE_JIT=1) the plain one is right only where no other thread writes.
+And memory that they must not share by accident: what one thread writes all the time must not lie
+beside what another one needs, since each write takes the cache line from the other's core.
+
+Each function of kernels is a plain one beside the LLVM code that compiled kernels run. Without
+compilation (NUMBA_DISABLE_JIT=1) the plain one is right only where no other thread writes.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
@@ -16,8 +21,25 @@ from numba.extending import intrinsic, overload
 from nw2v.jit.compile import IN_CALLERS
 
 BYTES = 8
-NUMBERS_A_LINE = 8
-"""Numbers of 64 bits in a cache line: counters that threads fight over stand this far apart."""
+LINE_BYTES = 128
+"""A cache line, and the one beside it that some CPUs fetch with it."""
+NUMBERS_A_LINE = LINE_BYTES // BYTES
+"""Numbers of 64 bits in it: counters that threads fight over stand this far apart."""
+
+
+def zeros_on_own_lines(shape: int | tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
+    """Allocate an array of zeros that shares no cache line with any other."""
+    kind = np.dtype(dtype)
+    size = math.prod(shape if isinstance(shape, tuple) else (shape,)) * kind.itemsize
+    buffer = np.zeros(-(-size // LINE_BYTES) * LINE_BYTES + LINE_BYTES, dtype=np.uint8)
+    start = -buffer.ctypes.data % LINE_BYTES
+    return buffer[start : start + size].view(kind).reshape(shape)
+
+
+def zeros_in_whole_lines(least: int, dtype: np.dtype | type) -> np.ndarray:
+    """Allocate at least so many zeros on their own lines: as many as fill these."""
+    size = np.dtype(dtype).itemsize
+    return zeros_on_own_lines(-(-least * size // LINE_BYTES) * LINE_BYTES // size, dtype)
 
 
 def fetch_and_add(numbers, place, amount):  # type: ignore[no-untyped-def]

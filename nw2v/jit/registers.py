@@ -23,6 +23,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
+from nw2v.jit.atomics import zeros_on_own_lines
 from nw2v.jit.compile import IN_CALLERS
 
 FLOAT_BYTES = 4
@@ -67,25 +68,8 @@ def row_layout(dim: int, *, portable: bool = False) -> tuple[tuple[int, ...], in
     return (0,) * registers, registers * LANES
 
 
-LINES = 128
-"""Bytes of two cache lines: some CPUs fetch them in pairs."""
-
-
-def zeros_on_own_lines(shape: int | tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
-    """Allocate an array of zeros that shares no cache line with any other.
-
-    What one thread writes all the time must not lie beside what another one needs: each write would
-    take the line from the other's core.
-    """
-    kind = np.dtype(dtype)
-    size = math.prod(shape if isinstance(shape, tuple) else (shape,)) * kind.itemsize
-    buffer = np.zeros(-(-size // LINES) * LINES + LINES, dtype=np.uint8)
-    start = -buffer.ctypes.data % LINES
-    return buffer[start : start + size].view(kind).reshape(shape)
-
-
 def aligned_zeros(rows: int, length: int) -> np.ndarray:
-    """Allocate a float32 matrix of zeros that starts at a cache line, as register loads need."""
+    """Allocate a float32 matrix of zeros on cache lines of its own, as register loads need."""
     return zeros_on_own_lines((rows, length), np.float32)
 
 

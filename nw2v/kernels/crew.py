@@ -13,7 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nw2v.jit.atomics import NUMBERS_A_LINE, fetch_and_add, observe, publish
+from nw2v.jit.atomics import (
+    NUMBERS_A_LINE,
+    fetch_and_add,
+    observe,
+    publish,
+    zeros_on_own_lines,
+)
 from nw2v.jit.compile import kernel
 
 PATIENCE = 20_000
@@ -44,9 +50,11 @@ class Crew(NamedTuple):
 
 def crew_for(members: int, items: list[int], backwards: list[bool]) -> Crew:
     """Make a crew of some threads for phases with so many items of each kind."""
+    claims = zeros_on_own_lines(members * NUMBERS_A_LINE, np.int64)
+    claims[:] = _ITEM_MASK >> 1
     return Crew(
-        claims=np.full(members * NUMBERS_A_LINE, _ITEM_MASK >> 1, dtype=np.int64),
-        state=np.zeros(3 * NUMBERS_A_LINE, dtype=np.int64),
+        claims=claims,
+        state=zeros_on_own_lines(3 * NUMBERS_A_LINE, np.int64),
         items=np.array(items, dtype=np.int64),
         backwards=np.array(backwards),
     )

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nw2v.jit.atomics import zeros_on_own_lines
 from nw2v.jit.compile import kernel
 from nw2v.jit.registers import aligned_zeros
 from nw2v.jit.softmax_rows import (
@@ -100,19 +101,19 @@ def team_for(vocabulary: int, length: int, *, windows: int, threads: int) -> Tea
     return Team(
         windows=windows_for(0),
         crew=crew_for(members, [blocks, blocks, windows], BACKWARDS),
-        state=np.zeros(5, dtype=np.int64),
-        amounts=np.zeros(3),
+        state=zeros_on_own_lines(5, np.int64),
+        amounts=zeros_on_own_lines(3, np.float64),
         block_rows=rows,
         block_count=blocks,
-        batch=np.zeros(windows, dtype=np.int32),
+        batch=zeros_on_own_lines(windows, np.int32),
         panel=aligned_zeros(width, length),
         columns=aligned_zeros(length, width),
         scores=aligned_zeros(vocabulary + ROW_MULTIPLE, width).reshape(-1),
         largest=aligned_zeros(blocks, period),
-        totals=np.zeros((blocks, period)),
-        named=np.zeros((blocks, width)),
-        top=np.zeros(windows, dtype=np.float32),
-        share=np.zeros(windows),
+        totals=zeros_on_own_lines((blocks, period), np.float64),
+        named=zeros_on_own_lines((blocks, width), np.float64),
+        top=zeros_on_own_lines(windows, np.float32),
+        share=zeros_on_own_lines(windows, np.float64),
         gradients=aligned_zeros(blocks * width, length),
     )
 

@@ -28,6 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nw2v.jit.atomics import zeros_in_whole_lines, zeros_on_own_lines
 from nw2v.jit.batches import (
     BATCH,
     CENTERS_AT_ONCE,
@@ -49,7 +50,7 @@ from nw2v.jit.batches import (
 )
 from nw2v.jit.compile import kernel, kernel_in_callers
 from nw2v.jit.random import random_bits, word64
-from nw2v.jit.registers import LINES, aligned_zeros, zeros_on_own_lines
+from nw2v.jit.registers import aligned_zeros
 from nw2v.kernels.crew import (
     DONE,
     Crew,
@@ -226,31 +227,25 @@ def windows_alike(push: float) -> int:
 def batch_for(window: int, pool: int, length: int, *, copied: bool) -> Batch:
     """Allocate room for a batch, which copies its center vectors or reads them where they are."""
     pairs = 2 * window * (BATCH + 1) + 2 * COPIED
-    centers = _whole_lines(BATCH, np.int32)
+    centers = zeros_in_whole_lines(BATCH, np.int32)
     return Batch(
-        state=_whole_lines(_STATE_SIZE, np.int64),
-        amounts=_whole_lines(3, np.float64),
-        tally=_whole_lines(BATCH_COUNTERS, np.int32),
+        state=zeros_in_whole_lines(_STATE_SIZE, np.int64),
+        amounts=zeros_in_whole_lines(3, np.float64),
+        tally=zeros_in_whole_lines(BATCH_COUNTERS, np.int32),
         centers=centers,
         panel=aligned_zeros(BATCH if copied else 0, length),
         panel_rows=np.arange(BATCH, dtype=np.int32) if copied else centers,
         gradients=aligned_zeros(BATCH, length),
-        weights=_whole_lines(BATCH, np.float32),
-        negatives=_whole_lines(pool + COPIED, np.int32),
+        weights=zeros_in_whole_lines(BATCH, np.float32),
+        negatives=zeros_in_whole_lines(pool + COPIED, np.int32),
         steps=aligned_zeros(pool, BATCH),
-        first_pair=_whole_lines(BATCH + 1, np.int32),
-        outside_words=_whole_lines(pairs, np.int32),
-        members=_whole_lines(pairs, np.int32),
-        pair_steps=_whole_lines(pairs, np.float32),
-        soon_outsides=_whole_lines(pool + BATCH + COPIED, np.int32),
-        soon_centers=_whole_lines(BATCH + COPIED, np.int32),
+        first_pair=zeros_in_whole_lines(BATCH + 1, np.int32),
+        outside_words=zeros_in_whole_lines(pairs, np.int32),
+        members=zeros_in_whole_lines(pairs, np.int32),
+        pair_steps=zeros_in_whole_lines(pairs, np.float32),
+        soon_outsides=zeros_in_whole_lines(pool + BATCH + COPIED, np.int32),
+        soon_centers=zeros_in_whole_lines(BATCH + COPIED, np.int32),
     )
-
-
-def _whole_lines(least: int, dtype: type) -> np.ndarray:
-    """Allocate room for at least so many numbers: as many as fill their cache lines."""
-    size = np.dtype(dtype).itemsize
-    return zeros_on_own_lines(-(-least * size // LINES) * LINES // size, dtype)
 
 
 def batches_for(number: int, window: int, pool: int, length: int) -> Batch:
@@ -280,9 +275,9 @@ def team_for(
     """Allocate what threads that work together need, without room for windows (see `with_room`)."""
     members = min(threads, at_once)
     return Team(
-        current=np.zeros(2, dtype=np.int64),
+        current=zeros_on_own_lines(2, np.int64),
         windows=windows_for(0),
-        tally=np.zeros(max(vocabulary, COUNTERS), dtype=np.int32),
+        tally=zeros_on_own_lines(max(vocabulary, COUNTERS), np.int32),
         crew=crew_for(members, [at_once, members], [False, False]),
         batches=batches_for(at_once, window, pool, length),
         mine=batches_for(members, window, pool, length),

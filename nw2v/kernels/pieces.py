@@ -11,7 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nw2v.jit.atomics import NUMBERS_A_LINE, fetch_and_add, observe, publish
+from nw2v.jit.atomics import (
+    NUMBERS_A_LINE,
+    fetch_and_add,
+    observe,
+    publish,
+    zeros_on_own_lines,
+)
 from nw2v.jit.compile import for_kernels_too
 from nw2v.kernels.stream import Piece
 
@@ -61,9 +67,8 @@ def one_piece(piece: Piece) -> Pieces:
 def ledger_for(pieces: int) -> Ledger:
     """Make a ledger of pieces none of which has been taken."""
     done, pairs, centers = np.zeros((3, pieces), dtype=np.int64)
-    return Ledger(
-        np.zeros(2 * NUMBERS_A_LINE, dtype=np.int64), done, np.zeros(pieces), pairs, centers
-    )
+    state = zeros_on_own_lines(2 * NUMBERS_A_LINE, np.int64)
+    return Ledger(state, done, np.zeros(pieces), pairs, centers)
 
 
 def stop_taking(ledger: Ledger) -> None:

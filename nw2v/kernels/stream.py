@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from nw2v.corpus.subsampling import CERTAIN, keep_limits
+from nw2v.jit.atomics import zeros_on_own_lines
 from nw2v.jit.compile import exact_kernel
 from nw2v.jit.random import random_bits, word64
-from nw2v.jit.registers import zeros_on_own_lines
 
 _LOW_HALF = word64(0xFFFFFFFF)
 _32 = word64(32)

@@ -156,24 +156,24 @@ class StreamTrainer:
         rates = self._rate(steps)
         ledger = ledger_for(pieces)
         segments = self._segments()
+        # Of each segment: tokens trained on, and the time that this took.
         starts = [segment.start for segment in segments]
-        totals = np.add.reduceat(sizes, starts)
-        trained, seconds = np.zeros_like(totals), np.zeros(len(segments))
+        trained, seconds = np.zeros(len(segments), dtype=np.int64), np.zeros(len(segments))
         reported, began = 0, time.perf_counter()
         with _at_work(
             self._pass, self._pieces(order, key, rates), ledger, self._workspaces
         ) as looks:
             for ended in looks:
                 now = ended or time.perf_counter()
-                # Read without a fence, long after they were written: nothing is made of a loss but
-                # a report.
-                tokens = np.add.reduceat(np.where(ledger.done, sizes, 0), starts)
-                more = tokens - trained
-                if more.any():
-                    # Segments share the time since the last look by their part of what was done.
-                    seconds += max(0.0, now - began) * more / more.sum()
-                    trained, began = tokens, now
-                while reported < len(segments) and trained[reported] == totals[reported]:
+                done = ledger.done != 0
+                trained_now = np.add.reduceat(np.where(done, sizes, 0), starts)
+                since = trained_now - trained
+                if since.any():
+                    # Segments share the time since the last look by what was trained on of each.
+                    seconds += max(0.0, now - began) * since / since.sum()
+                    trained, began = trained_now, now
+                # Losses are read without a fence: nothing is made of one but a report.
+                while reported < len(segments) and done[segments[reported]].all():
                     segment, its_seconds = segments[reported], float(seconds[reported])
                     report(self._progress(segment, steps, rates, ledger, its_seconds))
                     reported += 1

@@ -13,20 +13,20 @@ from nw2v.training.parameters import Parameters
 
 @dataclass(frozen=True)
 class Progress:
-    """What happened since the last report of a trainer.
+    """What a trainer reports of the part of a pass that it has come through since the last report.
 
     Attributes
     ----------
     step : int
         Tokens processed since training began.
     tokens : int
-        Tokens processed since the last report.
+        Tokens of the part.
     loss : float
-        Sum of the losses of all pairs since the last report.
+        Sum of the losses of all its pairs.
     pairs : float
         How many pairs that were.
     seconds : float
-        Training time since the last report.
+        Its share of the training time: threads may have begun it before the last report.
     learning_rate : float
         The rate now.
     """

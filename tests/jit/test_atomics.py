@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from nw2v.jit import COMPILED, kernel
-from nw2v.jit.atomics import fetch_and_add, observe, publish
+from nw2v.jit.atomics import (
+    LINE_BYTES,
+    NUMBERS_A_LINE,
+    fetch_and_add,
+    observe,
+    publish,
+    zeros_in_whole_lines,
+    zeros_on_own_lines,
+)
 
 
 @kernel
@@ -60,3 +68,25 @@ def test_what_was_written_before_a_number_was_published_is_seen_after_it():
         lambda: hand_over(numbers, data, 50, 1),
     )
     assert data[0] == 100
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [1, 33, 129, (3, 5), (2, 4, 16)])
+def test_arrays_on_their_own_lines(shape, dtype):
+    array = zeros_on_own_lines(shape, dtype)
+    assert array.dtype == dtype and array.shape == np.zeros(shape).shape
+    assert array.flags.c_contiguous and array.flags.aligned and not array.any()
+    assert array.ctypes.data % LINE_BYTES == 0
+    # To the end of its last line, the memory is its own.
+    memory = array
+    while memory.base is not None:
+        memory = memory.base
+    end = -(-(array.ctypes.data + array.nbytes) // LINE_BYTES) * LINE_BYTES
+    assert memory.ctypes.data <= array.ctypes.data and end <= memory.ctypes.data + memory.nbytes
+
+
+def test_rooms_of_whole_lines():
+    assert zeros_on_own_lines((0, 7), np.int32).shape == (0, 7)
+    for least in (0, 1, 16, 17, 100):
+        room = zeros_in_whole_lines(least, np.int64)
+        assert room.nbytes % LINE_BYTES == 0 and least <= len(room) < least + NUMBERS_A_LINE

@@ -11,9 +11,9 @@ import pytest
 
 from nw2v.corpus import EncodedText
 from nw2v.jit import COMPILED
+from nw2v.jit.atomics import LINE_BYTES
 from nw2v.jit.batches import COPIED
 from nw2v.jit.random import stream_key
-from nw2v.jit.registers import LINES
 from nw2v.kernels import negative_sampling
 from nw2v.kernels.crew import members_of
 from nw2v.kernels.negative_sampling import (
@@ -480,13 +480,23 @@ def test_training_lowers_the_loss():
 
 
 def test_what_a_thread_writes_shares_no_cache_line_with_what_another_needs():
+    def assert_apart(*rooms):
+        first, second = map(lines_of, rooms)
+        assert first and not first & second
+
     def lines_of(room):
         if isinstance(room, tuple):
             return set().union(*map(lines_of, room))
-        return {(room.ctypes.data + byte) // LINES for byte in range(room.nbytes)}
+        return {(room.ctypes.data + byte) // LINE_BYTES for byte in range(room.nbytes)}
 
-    spaces = [workspace_for(40, 50, 2, 4, 16) for _ in range(2)]
-    assert not set.intersection(*map(lines_of, spaces))
-    batches = team_for(50, 2, 4, 16, threads=2, at_once=2).batches
-    first, second = (Batch(*(array[g] for array in batches)) for g in range(2))
-    assert not lines_of(first) & lines_of(second)
+    def one_of(batches, g):
+        return Batch(*(array[g] for array in batches))
+
+    assert_apart(*(workspace_for(40, 50, 2, 4, 16) for _ in range(2)))
+    team = team_for(50, 2, 4, 16, threads=2, at_once=2)
+    for batches in (team.batches, team.mine):
+        assert_apart(one_of(batches, 0), one_of(batches, 1))
+    assert_apart(team.batches, team.mine)
+    assert_apart(team.crew.claims, team.crew.state)
+    members = team.crew.claims.reshape(2, -1)
+    assert_apart(members[0], members[1])

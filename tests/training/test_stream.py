@@ -241,29 +241,29 @@ def test_training_time_does_not_contain_what_is_done_with_a_report(monkeypatch):
 
 def test_reports_share_the_time_by_what_was_trained_in_it(monkeypatch):
     trainer = stream_trainer(epochs=1)
-    trainer._bounds = np.array([0, 30, 60, 90, 120])
-    monkeypatch.setattr(stream, "REPORTS_A_RUN", 2)
+    trainer._bounds = np.array([0, 10, 40, 60, 120])  # pieces of 10, 30, 20 and 60 tokens
+    monkeypatch.setattr(stream, "REPORTS_A_RUN", 2)  # of two pieces each
+    monkeypatch.setattr(stream, "random_order", lambda key, pieces: np.arange(pieces))
     clock = [0.0]
     monkeypatch.setattr(stream, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
 
     @contextmanager
     def at_work(stream_pass, pieces, ledger, workspaces):
         def looks():
-            # Two pieces make a report.
-            for now, done in ((1.0, []), (4.0, [0, 2]), (5.0, [1]), (6.0, []), (8.0, [3])):
+            for now, done in ((1.0, []), (3.0, [0, 2]), (6.0, [1]), (7.0, []), (9.0, [3])):
                 clock[0] = now
                 for place in done:
                     complete_piece(ledger, place, 0.0, 1, 1)
-                yield None
-            clock[0] = 9.0  # It is seen late that all ended after 8 seconds.
-            yield 8.0
+                # That the last piece ended after 8 seconds is seen a second later.
+                yield 8.0 if now == 9.0 else None
 
         yield looks()
 
     monkeypatch.setattr(stream, "_at_work", at_work)
     reports: list[Progress] = []
     trainer.run_epoch(0, reports.append)
-    assert [report.seconds for report in reports] == [2.0 + 1.0, 2.0 + 3.0]
+    assert [report.seconds for report in reports] == [1.0 + 3.0, 2.0 + 2.0]
+    assert [report.tokens for report in reports] == [40, 80]
 
 
 @pytest.mark.parametrize("tokens", [1, 7, 1000, 10**6])
