@@ -21,7 +21,7 @@ from nw2v import InputError
 from nw2v.jit import batches, kernel
 from nw2v.jit.batches import BATCH, CENTERS_AT_ONCE, COPIED
 from nw2v.jit.registers import aligned_zeros, row_layout
-from nw2v.kernels.negative_sampling import parts_of, pool_size
+from nw2v.kernels.negative_sampling import MOST_REMEMBERED, parts_of, pool_size
 
 ROWS = 60
 CALLS = 200
@@ -39,6 +39,8 @@ class Step:
         self.gradients = aligned_zeros(BATCH, length)
         self.steps = aligned_zeros(pool, BATCH)
         self.weights = np.ones(BATCH, dtype=np.float32)
+        self.expected, self.observed = np.ones((2, pool), dtype=np.float32)
+        self.sums = aligned_zeros(2, length)
         self.center_words = random.permutation(ROWS)[:BATCH].astype(np.int32)
         self.negatives = random.integers(0, ROWS, pool).astype(np.int32)
         self.words = random.integers(0, ROWS, pairs + COPIED).astype(np.int32)
@@ -56,25 +58,37 @@ def _scores(n, lanes, outsides, negatives, centers, words, steps):  # type: igno
 
 
 @kernel
-def _noise(n, lanes, steps, weights):  # type: ignore[no-untyped-def]
-    total = np.float32(0)
+def _noise(n, lanes, steps, weights, expected, observed):  # type: ignore[no-untyped-def]
+    total, rate = np.float32(0), np.float32(0)
     for _ in range(n):
-        total += batches.noise_terms(lanes, steps, len(steps), weights, np.float32(0))
+        total += batches.noise_terms(lanes, steps, len(steps), weights, rate, expected, observed)
     return total
 
 
 @kernel
-def _sums(n, lanes, outsides, negatives, steps, gradients):  # type: ignore[no-untyped-def]
+def _sums(n, lanes, outsides, negatives, steps, weights, start, gradients):  # type: ignore[no-untyped-def]
+    last = len(negatives)
     for _ in range(n):
         for b in range(0, BATCH, CENTERS_AT_ONCE):
-            batches.sum_for_centers(lanes, outsides, negatives, len(negatives), steps, b, gradients)
+            batches.sum_for_centers(
+                lanes, outsides, negatives, last, steps, b, weights, start, gradients
+            )
 
 
 @kernel
-def _steps(n, lanes, outsides, negatives, steps, centers, words):  # type: ignore[no-untyped-def]
+def _steps(n, lanes, outsides, negatives, steps, centers, words, expected, shift):  # type: ignore[no-untyped-def]
     last = len(negatives)
     for _ in range(n):
-        batches.add_from_batch(lanes, outsides, negatives, 0, last, steps, centers, words, BATCH)
+        batches.add_from_batch(
+            lanes, outsides, negatives, 0, last, steps, centers, words, BATCH, expected, shift
+        )
+
+
+@kernel
+def _means(n, lanes, sums, outsides, negatives, expected, centers, words, weights):  # type: ignore[no-untyped-def]
+    for _ in range(n):
+        batches.add_pair_rows(lanes, sums, 0, outsides, negatives, expected, 0, len(expected))
+        batches.add_pair_rows(lanes, sums, 1, centers, words, weights, 0, BATCH)
 
 
 @kernel
@@ -121,16 +135,43 @@ def calls_of(s: Step) -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], fl
             (s.lanes, s.outsides, s.negatives, s.centers, s.center_words, s.steps),
             dense,
         ),
-        "negatives: sigmoid and loss": (_noise, (s.lanes, s.steps, s.weights), 0),
+        "negatives: sigmoid and loss": (
+            _noise,
+            (s.lanes, s.steps, s.weights, s.expected, s.observed),
+            0,
+        ),
         "negatives: gradients of centers": (
             _sums,
-            (s.lanes, s.outsides, s.negatives, s.steps, s.gradients),
+            (s.lanes, s.outsides, s.negatives, s.steps, s.weights, s.sums[0], s.gradients),
             dense,
         ),
         "negatives: steps": (
             _steps,
-            (s.lanes, s.outsides, s.negatives, s.steps, s.centers, s.center_words),
+            (
+                s.lanes,
+                s.outsides,
+                s.negatives,
+                s.steps,
+                s.centers,
+                s.center_words,
+                s.expected,
+                s.sums[1],
+            ),
             dense,
+        ),
+        "negatives: running means": (
+            _means,
+            (
+                s.lanes,
+                s.sums,
+                s.outsides,
+                s.negatives,
+                s.expected,
+                s.centers,
+                s.center_words,
+                s.weights,
+            ),
+            s.dim * (s.pool + BATCH),
         ),
         "pairs: scores": (
             _pair_scores,
@@ -158,7 +199,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         raise InputError("--dim, --window, --negatives and --repeats must be 1 or more")
     mean_negatives = arguments.negatives * (arguments.window + 1)
     parts = parts_of(mean_negatives)
-    pool = pool_size(mean_negatives / parts)
+    pool = pool_size(mean_negatives / parts, arguments.learning_rate, MOST_REMEMBERED)
     pairs = round(BATCH * arguments.outside_words / parts)
     calls = calls_of(Step(arguments.dim, pairs, pool))
     best = dict.fromkeys(calls, float("inf"))
@@ -218,6 +259,7 @@ def parser() -> argparse.ArgumentParser:
     add("--dim", type=int, default=100)
     add("--window", type=int, default=5)
     add("--negatives", type=int, default=5)
+    add("--learning-rate", type=float, default=0.05, help="the negatives shared depend on it")
     add("--outside-words", type=float, default=4.5, help="of a window, on average (default: 4.5)")
     add("--repeats", type=int, default=200)
     add("--out", metavar="PREFIX", help="writes PREFIX.md and PREFIX.json")

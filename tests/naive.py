@@ -187,9 +187,10 @@ def negative_sampling_pass(
     """Train in place in float64 at a constant rate; return the sum of losses and the pairs.
 
     The centers are cut into `at_once` parts, which make their steps at the same time: fewer, of
-    smaller batches, the more often one word is center.
+    smaller batches, the more often one word is center. Each remembers means of its own.
     """
-    table, pool, K, most, parts, alike, pairs_alike = negatives
+    table, pool, K, most, parts, alike, pairs_alike, remembered, sigmas = negatives
+    sigmas = sigmas.astype(np.float64)
     found = windows(sentences, keep_limits, window, shrink, key)
     centers = [c for c, _ in found]
     of_words = [sum(len(outside) for k, outside in found if k == c) for c in set(centers)]
@@ -214,20 +215,45 @@ def negative_sampling_pass(
                 steps.append((some, words))
         lists.append(steps)
     loss, pairs = 0.0, 0
+    # Of each part: decaying sums over its negatives and centers, and how many there were of them.
+    sums_U, sums_V = np.zeros((2, len(lists), V.shape[1]))
+    known_U, known_V = np.zeros((2, len(lists)))
     for together in itertools.zip_longest(*lists):
-        step_V, step_U = np.zeros_like(V), np.zeros_like(U)
-        for some, words in filter(None, together):
+        step_V, step_U, news = np.zeros_like(V), np.zeros_like(U), []
+        for part, (some, words) in ((g, step) for g, step in enumerate(together) if step):
+            trust = known_U[part] / 256
+            expected = [trust * sigmas[w] for w in words]
+            mean_U, mean_V = sums_U[part] / 256, sums_V[part] / max(known_V[part], 1)
+            observed = [0.0] * pool
             for c, outside_words, weight in some:
-                targets = [(o, 1, 1) for o in outside_words] + [(w, -1, weight) for w in words]
-                for w, label, weight in targets:
-                    s = sigmoid(label * (U[w] @ V[c]))
-                    loss -= weight * math.log(s)
-                    step = rate * weight * label * (1 - s)
-                    step_V[c] += step * U[w]
-                    step_U[w] += step * V[c]
+                for o in outside_words:
+                    s = sigmoid(U[o] @ V[c])
+                    loss -= math.log(s)
+                    step_V[c] += rate * (1 - s) * U[o]
+                    step_U[o] += rate * (1 - s) * V[c]
+                for k, w in enumerate(words):
+                    s = sigmoid(U[w] @ V[c])
+                    loss -= weight * math.log(sigmoid(-(U[w] @ V[c])))
+                    step_V[c] -= rate * weight * (s - expected[k]) * U[w]
+                    step_U[w] -= rate * weight * (s - expected[k]) * V[c]
+                    observed[k] += weight * s
+                step_V[c] -= rate * weight * pool * mean_U
                 pairs += len(outside_words)
+            for k, w in enumerate(words):
+                step_U[w] -= rate * len(some) * expected[k] * mean_V
+            if remembered:
+                kept = 1 - pool / remembered
+                sums_U[part] = kept * sums_U[part] + sum(sigmas[w] * U[w] for w in words)
+                known_U[part] = kept * known_U[part] + pool
+                kept = 1 - len(some) / (2 * remembered)
+                sums_V[part] = kept * sums_V[part] + sum(weight * V[c] for c, _, weight in some)
+                known_V[part] = kept * known_V[part] + len(some)
+            total = sum(weight for _, _, weight in some)
+            news += [(w, observed[k] / total) for k, w in enumerate(words) if total]
         V += step_V
         U += step_U
+        for w, sigma in news:
+            sigmas[w] += (sigma - sigmas[w]) / 4
     return loss, pairs
 
 

@@ -42,7 +42,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         nargs="+",
         type=int,
         default=[0],
-        help="shared negatives of a step, K', a multiple of 8 (0: as nw2v chooses them)",
+        help="shared negatives of a step, K', a multiple of 4 (0: as nw2v chooses them)",
+    )
+    parser.add_argument(
+        "--means",
+        nargs="+",
+        choices=["default", "none"],
+        default=["default"],
+        help="whether negatives are measured against what is expected of them",
     )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=HERE)
@@ -58,26 +65,28 @@ def scores(model: nw2v.Model, analogies: Any, similarity: list[Any]) -> dict[str
 
 
 @contextmanager
-def pool_of(size: int) -> Iterator[None]:
-    """Let steps share so many negatives, where `size` is not 0."""
-    chosen = negative_sampling.pool_size
-    if size:
-        negative_sampling.pool_size = lambda mean_negatives: size
+def negatives_of(pool: int, means: str) -> Iterator[None]:
+    """Let steps share so many negatives, where `pool` is not 0, with or without their means."""
+    chosen = negative_sampling.pool_size, negative_sampling.remembered_negatives
+    if pool:
+        negative_sampling.pool_size = lambda *_: pool
+    if means == "none":
+        negative_sampling.remembered_negatives = lambda *_: 0.0
     try:
         yield
     finally:
-        negative_sampling.pool_size = chosen
+        negative_sampling.pool_size, negative_sampling.remembered_negatives = chosen
 
 
 def table(results: dict[str, dict[str, float]]) -> str:
     """One row a text and setting, the mean over seeds and, behind ±, their standard deviation."""
     groups: dict[tuple[str, ...], list[dict[str, float]]] = {}
     for name, found in results.items():
-        groups.setdefault(tuple(name.split(" | ")[:4]), []).append(found)
+        groups.setdefault(tuple(name.split(" | ")[:-1]), []).append(found)
     names = list(next(iter(results.values())))
     lines = [
-        "| text | learning rate | initial scale | K' | seeds | " + " | ".join(names) + " |",
-        "|---|" + "---:|" * (4 + len(names)),
+        "| text | learning rate | initial scale | K' | means | seeds | " + " | ".join(names) + " |",
+        "|---|" + "---:|" * (5 + len(names)),
     ]
     for group, runs in groups.items():
         cells = [*group, str(len(runs))]
@@ -101,12 +110,16 @@ def main(arguments: list[str]) -> None:
             if Path(source).exists()
             else nw2v.Corpus.from_name(source)
         )
-        grid = itertools.product(options.learning_rate, options.initial_scale, options.pool)
-        for (rate, scale, pool), seed in itertools.product(grid, range(1, options.seeds + 1)):
-            name = f"{corpus.name} | {rate:g} | {scale:g} | {pool or 'default'} | {seed}"
+        grid = itertools.product(
+            options.learning_rate, options.initial_scale, options.pool, options.means
+        )
+        for (rate, scale, pool, means), seed in itertools.product(
+            grid, range(1, options.seeds + 1)
+        ):
+            name = f"{corpus.name} | {rate:g} | {scale:g} | {pool or 'default'} | {means} | {seed}"
             if name in results:
                 continue
-            with pool_of(pool):
+            with negatives_of(pool, means):
                 model = nw2v.train(
                     corpus, learning_rate=rate, initial_scale=scale, seed=seed, heldout_fraction=0.0
                 )

@@ -9,7 +9,8 @@ matrix products:
     `sum_for_centers`    gradients = steps^T U[rows]
     `add_from_batch`     U[rows] += steps panel[members]
 
-with the logistic terms (`noise_terms`) between. Each number that is loaded serves several sums,
+with the logistic terms (`noise_terms`) between, and with each sum goes a multiple of one more row
+(`nw2v.kernels.negative_sampling` tells which). Each number that is loaded serves several sums,
 which stay in registers: they run at the speed of the multipliers rather than of the memory. The
 pairs of center and outside words are few and scattered: `pair_scores`, `logistic_terms`, and
 `add_pair_rows` and `add_to_rows` for the two directions of their gradient.
@@ -121,32 +122,36 @@ def batch_scores(lanes, matrix, rows, first, last, panel, members, count, scores
             scores[k, b] = total
 
 
-def noise_terms(lanes, scores, count, weights, rate):  # type: ignore[no-untyped-def]
-    """Turn the scores x of negatives into the steps that lower their loss.
+def noise_terms(lanes, scores, count, weights, rate, expected, observed):  # type: ignore[no-untyped-def]
+    """Turn the scores x of negatives into the steps that lower their loss, less those expected.
 
-    ``scores[k, b]`` becomes ``-rate * weights[b] * sigma(x)``, sigma within 1e-6; returns the sum
-    of ``weights[b] * -log sigma(-x)``, for k < count.
+    ``scores[k, b]`` becomes ``-rate * weights[b] * (sigma(x) - expected[k])``, sigma within 1e-6,
+    and ``observed[k]`` the sum of ``weights[b] * sigma(x)`` over b; returns the sum of
+    ``weights[b] * -log sigma(-x)``, for k < count.
     """
     loss = np.float32(0)
     one = np.float32(1)
     for k in range(count):
+        observed[k] = np.float32(0)
         for b in range(BATCH):
             x = scores[k, b]
             e = np.float32(0) if abs(x) > -SMALLEST_EXPONENT else np.float32(math.exp(-abs(x)))
             upper = one / (one + e)
-            scores[k, b] = -rate * weights[b] * (upper if x >= 0 else e * upper)
+            sigma = upper if x >= 0 else e * upper
+            scores[k, b] = -rate * weights[b] * (sigma - expected[k])
+            observed[k] += weights[b] * sigma
             loss += weights[b] * (max(x, np.float32(0)) + np.float32(math.log1p(e)))
     return loss
 
 
-def sum_for_centers(lanes, matrix, rows, count, steps, first, gradients):  # type: ignore[no-untyped-def]
-    """Compute ``gradients[b]``, the sum of ``steps[k, b] * matrix[rows[k]]`` over k < count.
+def sum_for_centers(lanes, matrix, rows, count, steps, first, weights, start, gradients):  # type: ignore[no-untyped-def]
+    """Compute ``gradients[b] = weights[b] * start`` + ``steps[k, b] * matrix[rows[k]]``, k < count.
 
     For b = first ... first + `CENTERS_AT_ONCE` - 1; `count` must be a multiple of `ROWS_AT_ONCE`.
     """
     for b in range(first, first + CENTERS_AT_ONCE):
         for i in range(matrix.shape[1]):
-            gradients[b, i] = np.float32(0)
+            gradients[b, i] = weights[b] * start[i]
     for k in range(count):
         row = rows[k]
         for b in range(first, first + CENTERS_AT_ONCE):
@@ -155,11 +160,14 @@ def sum_for_centers(lanes, matrix, rows, count, steps, first, gradients):  # typ
                 gradients[b, i] += step * matrix[row, i]
 
 
-def add_from_batch(lanes, matrix, rows, first, last, steps, panel, members, count):  # type: ignore[no-untyped-def]
-    """Add ``steps[k, b] * panel[members[b]]`` to ``matrix[rows[k]]``, b < count: one by one.
+def add_from_batch(  # type: ignore[no-untyped-def]
+    lanes, matrix, rows, first, last, steps, panel, members, count, expected, shift
+):
+    """Add ``steps[k, b] * panel[members[b]]``, b < count, to ``matrix[rows[k]]``: one by one.
 
-    For k = first ... last - 1; both `first` and `last` must be multiples of `ROWS_AT_ONCE`. Up to a
-    multiple of `CENTERS_AT_ONCE`, `members` needs valid entries, and steps that are 0.
+    And ``expected[k] * shift``. For k = first ... last - 1; both `first` and `last` must be
+    multiples of `ROWS_AT_ONCE`. Up to a multiple of `CENTERS_AT_ONCE`, `members` needs valid
+    entries, and steps that are 0.
     """
     for k in range(first, last):
         row = rows[k]
@@ -167,6 +175,8 @@ def add_from_batch(lanes, matrix, rows, first, last, steps, panel, members, coun
             step = steps[k, b]
             for i in range(matrix.shape[1]):
                 matrix[row, i] += step * panel[members[b], i]
+        for i in range(matrix.shape[1]):
+            matrix[row, i] += expected[k] * shift[i]
 
 
 def pair_scores(lanes, matrix, rows, panel, members, count, scores):  # type: ignore[no-untyped-def]
@@ -215,6 +225,12 @@ def logistic_terms(lanes, scores, count, label, weight, rate, steps):  # type: i
         steps[r] = rate * weight * label * (lower if y >= 0 else upper)
         loss += weight * (max(-y, np.float32(0)) + np.float32(math.log1p(e)))
     return loss
+
+
+def scale_row(lanes, source, factor, target):  # type: ignore[no-untyped-def]
+    """Set ``target`` to ``factor * source``: rows, which may be the same one."""
+    for i in range(len(source)):
+        target[i] = np.float32(factor) * source[i]
 
 
 def prefetch_rows(lanes, matrix, rows, first, last):  # type: ignore[no-untyped-def]
@@ -277,7 +293,8 @@ def _emit_fill_words(builder: ir.IRBuilder, registers: int, arguments: list[ir.V
 
 def _emit_batch_scores(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
     matrix, rows, first, last, panel, members, count, scores = arguments
-    length, few, many = registers * LANES, 2, CENTERS_AT_ONCE
+    length, many = registers * LANES, CENTERS_AT_ONCE
+    few = ROWS_AT_ONCE if many * ROWS_AT_ONCE <= MOST_SUMS else 2
     with cgutils.for_range_slice(builder, first, last, number(few)) as (k, _):
         us = [row_start(builder, rows, plus(builder, k, t), length) for t in range(few)]
         with cgutils.for_range_slice(builder, number(0), count, number(many)) as (b, _):
@@ -297,7 +314,7 @@ def _emit_batch_scores(builder: ir.IRBuilder, registers: int, arguments: list[ir
 
 
 def _emit_noise_terms(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> ir.Value:
-    scores, count, weights, rate = arguments
+    scores, count, weights, rate, expected, observed = arguments
     # As many registers in lockstep as keep the CPU busy.
     lanes = _IN_LOCKSTEP
     zero, one = (constant_register(x, lanes) for x in (0.0, 1.0))
@@ -312,7 +329,7 @@ def _emit_noise_terms(builder: ir.IRBuilder, registers: int, arguments: list[ir.
     for b in range(0, BATCH, lanes):
         pointer = register_pointer(builder, weights, number(b), lanes)
         weight = load(builder, pointer, lanes, FLOAT_BYTES)
-        step = builder.fneg(builder.fmul(weight, splat(builder, rate, lanes)))
+        minus_rate = splat(builder, builder.fneg(rate), lanes)
         builder.store(zero, linear)
         with cgutils.for_range_slice(builder, number(0), count, number(_PRODUCTS)) as (begin, _):
             end = plus(builder, begin, _PRODUCTS)
@@ -327,7 +344,12 @@ def _emit_noise_terms(builder: ir.IRBuilder, registers: int, arguments: list[ir.
                 upper = emit_reciprocal(builder, e_1)
                 positive = builder.fcmp_unordered(">", x, zero)  # or NaN, which the loss then shows
                 sigma = builder.select(positive, upper, builder.fmul(e, upper))
-                store(builder, builder.fmul(step, sigma), pointer, FLOAT_BYTES * LANES)
+                weighted = builder.fmul(weight, sigma)
+                usual = splat(builder, builder.load(builder.gep(expected, [k])), lanes)
+                more = builder.fsub(weighted, builder.fmul(weight, usual))
+                store(builder, builder.fmul(minus_rate, more), pointer, FLOAT_BYTES * LANES)
+                total = sum_lanes(builder, weighted)
+                builder.store(total, builder.gep(observed, [k]))
                 over = builder.select(positive, x, zero)
                 builder.store(builder.fadd(builder.load(linear), over), linear)
                 builder.store(builder.fmul(builder.load(product), e_1), product)
@@ -339,24 +361,27 @@ def _emit_noise_terms(builder: ir.IRBuilder, registers: int, arguments: list[ir.
 
 
 def _emit_sum_for_centers(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, count, steps, b, gradients = arguments
+    matrix, rows, count, steps, b, weights, start, gradients = arguments
     length, tile = registers * LANES, CENTERS_AT_ONCE
     for columns in stretches(registers, MOST_SUMS // tile):
         pointers = [
-            register_pointer(builder, gradients, plus(builder, start, column), LANES)
-            for start in row_starts(builder, [plus(builder, b, t) for t in range(tile)], length)
+            register_pointer(builder, gradients, plus(builder, row, column), LANES)
+            for row in row_starts(builder, [plus(builder, b, t) for t in range(tile)], length)
             for column in columns
         ]
+        begins = [load_register(builder, start, number(column)) for column in columns]
+        factors = [load_splat(builder, weights, plus(builder, b, t)) for t in range(tile)]
         sums = [cgutils.alloca_once(builder, vector(LANES)) for _ in pointers]
-        for total in sums:
-            builder.store(constant_register(0.0, LANES), total)
+        products = [builder.fmul(factor, value) for factor in factors for value in begins]
+        for product, total in zip(products, sums, strict=True):
+            builder.store(product, total)
         with cgutils.for_range_slice(builder, number(0), count, number(ROWS_AT_ONCE)) as (
             first,
             _,
         ):
             for k in (plus(builder, first, step) for step in range(ROWS_AT_ONCE)):
-                start = row_start(builder, rows, k, length)
-                us = [load_register(builder, matrix, plus(builder, start, c)) for c in columns]
+                row = row_start(builder, rows, k, length)
+                us = [load_register(builder, matrix, plus(builder, row, c)) for c in columns]
                 place = builder.add(builder.mul(k, number(BATCH)), b)
                 for t in range(tile):
                     step = load_splat(builder, steps, plus(builder, place, t))
@@ -367,7 +392,7 @@ def _emit_sum_for_centers(builder: ir.IRBuilder, registers: int, arguments: list
 
 
 def _emit_add_from_batch(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, begin, end, steps, panel, members, count = arguments
+    matrix, rows, begin, end, steps, panel, members, count, expected, shift = arguments
     length, tile = registers * LANES, ROWS_AT_ONCE
     for columns in stretches(registers, MOST_SUMS // tile):
         with cgutils.for_range_slice(builder, begin, end, number(tile)) as (k, _):
@@ -387,7 +412,11 @@ def _emit_add_from_batch(builder: ir.IRBuilder, registers: int, arguments: list[
             # Row by row, since one may be named twice.
             for t in range(tile):
                 start = row_start(builder, rows, plus(builder, k, t), length)
+                usual = load_splat(builder, expected, plus(builder, k, t))
                 for column, total in zip(columns, sums[t], strict=True):
+                    add_product(
+                        builder, usual, load_register(builder, shift, number(column)), total
+                    )
                     place = plus(builder, start, column)
                     u = load_register(builder, matrix, place)
                     pointer = register_pointer(builder, matrix, place, LANES)
@@ -489,6 +518,15 @@ def _emit_logistic_terms(
     return sum_lanes(builder, builder.load(loss))
 
 
+def _emit_scale_row(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    source, factor, target = arguments
+    factors = splat(builder, factor, LANES)
+    for column in range(0, registers * LANES, LANES):
+        value = builder.fmul(factors, load_register(builder, source, number(column)))
+        pointer = register_pointer(builder, target, number(column), LANES)
+        store(builder, value, pointer, FLOAT_BYTES * LANES)
+
+
 def _emit_prefetch_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
     matrix, rows, first, last = arguments
     length, line = registers * LANES, 64 // FLOAT_BYTES
@@ -515,11 +553,12 @@ also_in_registers(scatter_rows, _emit_scatter_rows, "aaiia")
 also_in_registers(copy_words, _emit_copy_words, "aiiai")
 also_in_registers(fill_words, _emit_fill_words, "aiii")
 also_in_registers(batch_scores, _emit_batch_scores, "aaiiaaia")
-also_in_registers(noise_terms, _emit_noise_terms, "aiaf", types.float32)
-also_in_registers(sum_for_centers, _emit_sum_for_centers, "aaiaia")
-also_in_registers(add_from_batch, _emit_add_from_batch, "aaiiaaai")
+also_in_registers(noise_terms, _emit_noise_terms, "aiafaa", types.float32)
+also_in_registers(sum_for_centers, _emit_sum_for_centers, "aaiaiaaa")
+also_in_registers(add_from_batch, _emit_add_from_batch, "aaiiaaaiaa")
 also_in_registers(pair_scores, _emit_pair_scores, "aaaaia")
 also_in_registers(add_pair_rows, _emit_add_pair_rows, "aiaaaii")
 also_in_registers(logistic_terms, _emit_logistic_terms, "aifffa", types.float32)
+also_in_registers(scale_row, _emit_scale_row, "afa")
 also_in_registers(prefetch_rows, _emit_prefetch_rows, "aaii")
 also_in_registers(add_to_rows, _emit_add_to_rows, "aaaiaa")

@@ -15,6 +15,16 @@ wide or negatives many, a batch makes several steps, each for a part of the pair
 one step for all of them would overshoot. So would steps on a word that the text names again and
 again: there batches are smaller.
 
+What a few negatives say of a gradient varies from step to step; most of that is known beforehand.
+Of each word w, s_w is what sigma has been on average when it was a negative. A step computes the
+difference from that, and adds what is expected from running means over the steps before:
+
+    dJ/dv_c = ... + a sum_k (sigma(u_wk . v_c) - s_wk) u_wk + m K mean(s_w u_w)
+    dJ/du_w = ... + sum_b a_b (sigma(u_w . v_b) - s_w) v_b  + s_w n mean(a v)
+
+for a negative w of a batch of n windows b. The expectation is the same whatever s_w is, and the
+variance about half (control variates: docs/derivations.md): as with twice as many negatives.
+
 Two ways to use more threads: each takes pieces of its own and changes the vectors without locks
 (`negative_sampling_pass`); or all work on one piece, a batch each, and only when all batches are
 computed are their steps made, in the order of the batches (`work_together`). The second gives the
@@ -45,6 +55,7 @@ from nw2v.jit.batches import (
     noise_terms,
     pair_scores,
     prefetch_rows,
+    scale_row,
     scatter_rows,
     sum_for_centers,
 )
@@ -68,10 +79,17 @@ from nw2v.kernels.stream import Windows, draw_windows, windows_for
 _NOISE = word64(0x6E6F697365)
 _ALL_BITS = word64(0xFFFFFFFF)
 
-POOL_SHARE = 0.5
-"""Negatives of a step for each negative that the average window stands for in it,"""
-SMALLEST_POOL, LARGEST_POOL = 4, 16
-"""within these bounds."""
+SMALLEST_POOL, LARGEST_POOL = 4, 24
+"""Bounds of K', the negatives of a step."""
+NEGATIVE_DRIFT = 6.4
+"""How far the windows of a batch may push a negative, in steps of a full pair; half as far where
+it is not known what to expect of it."""
+SIGMA_RATE = 0.25
+"""How far the expected sigma of a word goes towards what a step observed."""
+LEAST_REMEMBERED, MOST_REMEMBERED = 48, 256
+"""How many of the last negatives, about, running means are of, and of twice as many centers;"""
+MOST_CHANGES = 120.0
+"""fewer, or none, where the average negative would take part in more pairs meanwhile."""
 MOST_NEGATIVES_A_STEP = 64.0
 """Negatives that the average window may stand for in one step."""
 LARGEST_DRIFT = 8.0
@@ -95,8 +113,12 @@ MOST_AT_ONCE = 8
     _OUTSIDES, _CENTERS, _OUTSIDES_DONE, _CENTERS_DONE,
 ) = range(13)  # fmt: skip
 _STATE_SIZE = 16
-# Places in `Batch.amounts`: the loss so far, the learning rate of center 0, and how it rises.
-_LOSS, _FIRST_RATE, _SLOPE = range(3)
+# Places in `Batch.amounts`: the loss so far, the learning rate of center 0, how it rises, the sum
+# of the weights of a step, and how many negatives and centers are remembered.
+_LOSS, _FIRST_RATE, _SLOPE, _WEIGHT, _NEGATIVES_KNOWN, _CENTERS_KNOWN = range(6)
+
+# Rows of `Batch.sums` and `Batch.usual`.
+_OF_OUTSIDES, _OF_CENTERS = range(2)
 
 # Places in `Team.current`.
 _PLACE, _KEPT = range(2)
@@ -106,7 +128,7 @@ COMPUTE, MAKE = 0, 1
 
 
 class Negatives(NamedTuple):
-    """The shared negative samples."""
+    """The shared negative samples: fixed but for `sigmas`, which all threads change."""
 
     table: np.ndarray  # (power of two + `TABLE_REPEATS`,) int32, the noise distribution, shuffled
     pool: int  # K', negatives of a step, at most `TABLE_REPEATS`
@@ -115,6 +137,8 @@ class Negatives(NamedTuple):
     parts: int  # steps of a batch, each for so large a part of the pairs of every window
     alike: int  # windows of one center word that a batch may have
     pairs_alike: float  # pairs of one center word, on average, that may be computed at once
+    remembered: float  # negatives that running means are of, and half the centers; 0: none
+    sigmas: np.ndarray  # (V,) float32: what is expected of sigma where each word is a negative
 
 
 class Batch(NamedTuple):
@@ -132,7 +156,12 @@ class Batch(NamedTuple):
     gradients: np.ndarray  # (BATCH, length) float32: their updates
     weights: np.ndarray  # (BATCH,) float32: what a negative counts for each
     negatives: np.ndarray  # (K' and more,) int32: the words
+    expected: np.ndarray  # (K' and more,) float32: what was expected of sigma for each
+    observed: np.ndarray  # (K' and more,) float32: its sum over the centers, times their weights
     steps: np.ndarray  # (K', BATCH) float32: scores, then steps, of negatives and centers
+    sums: np.ndarray  # (2, length) float32: of expected sigma times u, and weight times v: decaying
+    usual: np.ndarray  # (2, length) float32: what they make of a step, for each unit of weight,
+    # and for each unit of expected sigma
     first_pair: np.ndarray  # (BATCH + 1,) int32: where the pairs of each center begin
     outside_words: np.ndarray  # int32: one for each pair
     members: np.ndarray  # int32: where the vector of each pair's center stands, as above
@@ -169,14 +198,17 @@ def parts_of(mean_negatives: float) -> int:
     return max(1, math.ceil(mean_negatives / MOST_NEGATIVES_A_STEP))
 
 
-def pool_size(mean_negatives: float) -> int:
+def pool_size(mean_negatives: float, learning_rate: float, remembered: float) -> int:
     """Choose K', the negatives of a step.
 
-    It grows with m K, the negatives that the average window stands for in a step: the weight
-    m K / K' of one, on average, is that of two outside words, and at most
-    `MOST_NEGATIVES_A_STEP` / `LARGEST_POOL` where K is not larger than the first.
+    It grows with m K, the negatives that the average window stands for in a step, and with the
+    learning rate: each of the batch's windows pushes a negative by up to their product, divided by
+    K'. Within its bounds, K' keeps what they add up to below `NEGATIVE_DRIFT`; below half of it
+    where few negatives are remembered, so that all of a step's gradient is left to chance.
     """
-    wanted = min(max(SMALLEST_POOL, POOL_SHARE * mean_negatives), LARGEST_POOL)
+    wanted = BATCH * mean_negatives * learning_rate / NEGATIVE_DRIFT
+    wanted *= 2 - remembered / MOST_REMEMBERED
+    wanted = min(max(SMALLEST_POOL, wanted), LARGEST_POOL)
     return math.ceil(wanted / ROWS_AT_ONCE) * ROWS_AT_ONCE
 
 
@@ -212,6 +244,25 @@ def batches_at_once(push: float) -> int:
     return max(2, 1 << stable.bit_length() >> 1)
 
 
+def remembered_negatives(changes: float, at_once: int) -> float:
+    """Choose how many negatives running means are of: up to `MOST_REMEMBERED`, or none.
+
+    Meanwhile vectors change, and what is expected lags behind them. The means are of so few, and
+    count for so much less, that this does not matter: they are of fewer in a small vocabulary, or
+    where many batches are computed at the same time, each with means of its own.
+
+    Parameters
+    ----------
+    changes : float
+        In how many pairs, as outside word or negative, the average negative takes part for each
+        window.
+    at_once : int
+        How many batches are computed at the same time.
+    """
+    remembered = min(MOST_REMEMBERED, MOST_CHANGES / (2 * changes * at_once))
+    return remembered if remembered >= LEAST_REMEMBERED else 0.0
+
+
 def windows_alike(push: float) -> int:
     """Choose how many windows of one center word a batch may have: from 1 to `MOST_ALIKE`.
 
@@ -230,7 +281,7 @@ def batch_for(window: int, pool: int, length: int, *, copied: bool) -> Batch:
     centers = zeros_in_whole_lines(BATCH, np.int32)
     return Batch(
         state=zeros_in_whole_lines(_STATE_SIZE, np.int64),
-        amounts=zeros_in_whole_lines(3, np.float64),
+        amounts=zeros_in_whole_lines(6, np.float64),
         tally=zeros_in_whole_lines(BATCH_COUNTERS, np.int32),
         centers=centers,
         panel=aligned_zeros(BATCH if copied else 0, length),
@@ -238,7 +289,11 @@ def batch_for(window: int, pool: int, length: int, *, copied: bool) -> Batch:
         gradients=aligned_zeros(BATCH, length),
         weights=zeros_in_whole_lines(BATCH, np.float32),
         negatives=zeros_in_whole_lines(pool + COPIED, np.int32),
+        expected=zeros_in_whole_lines(pool, np.float32),
+        observed=zeros_in_whole_lines(pool, np.float32),
         steps=aligned_zeros(pool, BATCH),
+        sums=aligned_zeros(2, length),
+        usual=aligned_zeros(2, length),
         first_pair=zeros_in_whole_lines(BATCH + 1, np.int32),
         outside_words=zeros_in_whole_lines(pairs, np.int32),
         members=zeros_in_whole_lines(pairs, np.int32),
@@ -396,7 +451,7 @@ def _list_pairs(lanes, windows, window, negatives, batch):  # type: ignore[no-un
     part, parts = state[_PART], negatives.parts
     share, room = negatives.per_pair / (negatives.pool * parts), 2 * window // parts + 1
     one_side = min(window, room)
-    pairs = 0
+    pairs, weight = 0, 0.0
     for b in range(state[_COUNT]):
         i = state[_FIRST] + b
         center, begin = words[word64(i)], first[word64(i)]
@@ -409,6 +464,7 @@ def _list_pairs(lanes, windows, window, negatives, batch):  # type: ignore[no-un
         batch.centers[b] = center
         batch.first_pair[b] = pairs
         batch.weights[b] = np.float32(of_window * share)
+        weight += of_window * share
         copy_words(lanes, words, begin + low, one_side, batch.outside_words, pairs)
         place = pairs + split - low
         copy_words(lanes, words, begin + 1 + split, one_side, batch.outside_words, place)
@@ -417,6 +473,7 @@ def _list_pairs(lanes, windows, window, negatives, batch):  # type: ignore[no-un
     batch.first_pair[state[_COUNT]] = pairs
     for b in range(state[_COUNT], BATCH):
         batch.weights[b] = np.float32(0)
+    batch.amounts[_WEIGHT] = weight
     state[_PAIRS] = pairs
     state[_ALL_PAIRS] += pairs
 
@@ -473,8 +530,49 @@ def _ask_ahead(lanes, centers, outsides, batch, rows):  # type: ignore[no-untype
             state[_CENTERS_DONE] = row + 1
 
 
+@kernel
+def _expect(lanes, outsides, panel, sigmas, remembered, rate, batch):  # type: ignore[no-untyped-def]
+    """Tell what is expected of a step: of sigma for each negative, and of the sums over it.
+
+    Its own negatives and centers take part in what is expected of the next steps.
+    """
+    sums, usual, known, pool = batch.sums, batch.usual, batch.amounts, len(batch.steps)
+    of_outsides, of_centers, count = sums[_OF_OUTSIDES], sums[_OF_CENTERS], batch.state[_COUNT]
+    if remembered == 0:
+        return  # All of it is zero from the beginning.
+    for k in range(pool):
+        batch.expected[k] = sigmas[batch.negatives[k]]
+
+    # The mean, as far as it is known: means of few say little, and then less is expected.
+    scale_row(lanes, of_outsides, -rate * pool / MOST_REMEMBERED, usual[_OF_OUTSIDES])
+    trust = np.float32(known[_NEGATIVES_KNOWN] / MOST_REMEMBERED)
+    kept = 1 - pool / remembered
+    scale_row(lanes, of_outsides, kept, of_outsides)
+    add_pair_rows(lanes, sums, _OF_OUTSIDES, outsides, batch.negatives, batch.expected, 0, pool)
+    known[_NEGATIVES_KNOWN] = kept * known[_NEGATIVES_KNOWN] + pool
+    for k in range(pool):
+        batch.expected[k] *= trust
+
+    scale_row(
+        lanes, of_centers, -rate * count / max(known[_CENTERS_KNOWN], 1.0), usual[_OF_CENTERS]
+    )
+    kept = 1 - count / (2 * remembered)
+    scale_row(lanes, of_centers, kept, of_centers)
+    add_pair_rows(lanes, sums, _OF_CENTERS, panel, batch.panel_rows, batch.weights, 0, count)
+    known[_CENTERS_KNOWN] = kept * known[_CENTERS_KNOWN] + count
+
+
+@kernel
+def _learn_sigma(sigmas, batch, k):  # type: ignore[no-untyped-def]
+    """Let what a step observed of a negative change what is expected of its word."""
+    weight = batch.amounts[_WEIGHT]
+    if weight > 0:
+        word = batch.negatives[k]
+        sigmas[word] += np.float32(SIGMA_RATE * (batch.observed[k] / weight - sigmas[word]))
+
+
 @kernel_in_callers
-def _compute_step(lanes, centers, outsides, panel, batch):  # type: ignore[no-untyped-def]
+def _compute_step(lanes, centers, outsides, panel, negatives, batch):  # type: ignore[no-untyped-def]
     """Compute the step that was listed, without making it; add its loss to the sum.
 
     The vectors of the batch's centers are read from `panel`: V itself, or copies.
@@ -484,14 +582,16 @@ def _compute_step(lanes, centers, outsides, panel, batch):  # type: ignore[no-un
     rate = np.float32(batch.amounts[_FIRST_RATE] + batch.amounts[_SLOPE] * state[_FIRST])
     noise, rows, steps = batch.negatives, batch.panel_rows, batch.steps
     words, pair_steps, gradients = batch.outside_words, batch.pair_steps, batch.gradients
+    weights, expected, usual = batch.weights, batch.expected, batch.usual[_OF_OUTSIDES]
 
+    _expect(lanes, outsides, panel, negatives.sigmas, negatives.remembered, rate, batch)
     for k in range(0, pool, ROWS_AT_ONCE):
         batch_scores(lanes, outsides, noise, k, k + ROWS_AT_ONCE, panel, rows, count, steps)
         _ask_ahead(lanes, centers, outsides, batch, 4)
-    loss = np.float64(noise_terms(lanes, steps, pool, batch.weights, rate))
+    loss = np.float64(noise_terms(lanes, steps, pool, weights, rate, expected, batch.observed))
     for b in range(0, count, CENTERS_AT_ONCE):
-        sum_for_centers(lanes, outsides, noise, pool, steps, b, gradients)
-        _ask_ahead(lanes, centers, outsides, batch, 2)
+        sum_for_centers(lanes, outsides, noise, pool, steps, b, weights, usual, gradients)
+        _ask_ahead(lanes, centers, outsides, batch, 3)
 
     pair_scores(lanes, outsides, words, panel, batch.members, pairs, pair_steps)
     loss += np.float64(logistic_terms(lanes, pair_steps, pairs, one, one, rate, pair_steps))
@@ -503,16 +603,21 @@ def _compute_step(lanes, centers, outsides, panel, batch):  # type: ignore[no-un
 
 
 @kernel_in_callers
-def _make_step(lanes, centers, outsides, batch):  # type: ignore[no-untyped-def]
+def _make_step(lanes, centers, outsides, sigmas, batch):  # type: ignore[no-untyped-def]
     """Add what was computed to the vectors: to those of the centers last, which the others read."""
     words, members = batch.outside_words, batch.members
     count, pairs = batch.state[_COUNT], batch.state[_PAIRS]
     add_to_rows(lanes, outsides, words, batch.pair_steps, pairs, centers, members)
     noise, rows, steps = batch.negatives, batch.panel_rows, batch.steps
+    expected, usual = batch.expected, batch.usual[_OF_CENTERS]
     for k in range(0, len(steps), ROWS_AT_ONCE):
         last = k + ROWS_AT_ONCE
-        add_from_batch(lanes, outsides, noise, k, last, steps, centers, rows, count)
-        _ask_ahead(lanes, centers, outsides, batch, 4)
+        add_from_batch(
+            lanes, outsides, noise, k, last, steps, centers, rows, count, expected, usual
+        )
+        _ask_ahead(lanes, centers, outsides, batch, 8)
+    for k in range(len(steps)):
+        _learn_sigma(sigmas, batch, k)
     scatter_rows(lanes, centers, batch.centers, 0, count, batch.gradients)
 
 
@@ -550,8 +655,8 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
         _begin_part(text, negatives, piece, kept, 0, kept, at_once, batch)
         while _is_left(batch):
             _next_step(lanes, windows, law, negatives, batch)
-            _compute_step(lanes, centers, outsides, centers, batch)
-            _make_step(lanes, centers, outsides, batch)
+            _compute_step(lanes, centers, outsides, centers, negatives, batch)
+            _make_step(lanes, centers, outsides, negatives.sigmas, batch)
         complete_piece(ledger, place, batch.amounts[_LOSS], batch.state[_ALL_PAIRS], kept)
         place = take_piece(ledger)
 
@@ -572,7 +677,11 @@ def _one_of(batches, number):  # type: ignore[no-untyped-def]
         batches.gradients[number],
         batches.weights[number],
         batches.negatives[number],
+        batches.expected[number],
+        batches.observed[number],
         batches.steps[number],
+        batches.sums[number],
+        batches.usual[number],
         batches.first_pair[number],
         batches.outside_words[number],
         batches.members[number],
@@ -634,7 +743,7 @@ def _share_of(word, shares):  # type: ignore[no-untyped-def]
 
 
 @kernel_in_callers
-def _make_share(lanes, centers, outsides, batch, share, shares, mine):  # type: ignore[no-untyped-def]
+def _make_share(lanes, centers, outsides, sigmas, batch, share, shares, mine):  # type: ignore[no-untyped-def]
     """Add what was computed to those vectors that belong to a share, in the same order always."""
     pairs = 0
     for p in range(batch.state[_PAIRS]):
@@ -650,17 +759,23 @@ def _make_share(lanes, centers, outsides, batch, share, shares, mine):  # type: 
         word = batch.negatives[k]
         if _share_of(word, shares) == share:
             mine.negatives[rows] = word
+            mine.expected[rows] = batch.expected[k]
             for b in range(BATCH):
                 mine.steps[rows, b] = batch.steps[k, b]
             rows += 1
+            _learn_sigma(sigmas, batch, k)
     # Filled up with steps of nothing, on a row that belongs to the share.
     while rows % ROWS_AT_ONCE:
         mine.negatives[rows] = mine.negatives[rows - 1]
+        mine.expected[rows] = np.float32(0)
         for b in range(BATCH):
             mine.steps[rows, b] = np.float32(0)
         rows += 1
     noise, panel_rows, count = mine.negatives, batch.panel_rows, batch.state[_COUNT]
-    add_from_batch(lanes, outsides, noise, 0, rows, mine.steps, panel, panel_rows, count)
+    expected, usual = mine.expected, batch.usual[_OF_CENTERS]
+    add_from_batch(
+        lanes, outsides, noise, 0, rows, mine.steps, panel, panel_rows, count, expected, usual
+    )
     for b in range(count):
         if _share_of(batch.centers[b], shares) == share:
             scatter_rows(lanes, centers, batch.centers, b, b + 1, batch.gradients)
@@ -717,7 +832,7 @@ def work_together(  # type: ignore[no-untyped-def]
             if _is_left(batch):
                 _next_step(lanes, team.windows, law, negatives, batch)
                 gather_rows(lanes, centers, batch.centers, batch.state[_COUNT], batch.panel)
-                _compute_step(lanes, centers, outsides, batch.panel, batch)
+                _compute_step(lanes, centers, outsides, batch.panel, negatives, batch)
             else:
                 batch.state[_COUNT] = batch.state[_PAIRS] = 0
         else:
@@ -725,6 +840,7 @@ def work_together(  # type: ignore[no-untyped-def]
             for g in range(team.crew.items[COMPUTE]):
                 batch = _one_of(team.batches, g)
                 if batch.state[_COUNT]:
-                    _make_share(lanes, centers, outsides, batch, item, shares, mine)
+                    sigmas = negatives.sigmas
+                    _make_share(lanes, centers, outsides, sigmas, batch, item, shares, mine)
         if complete(team.crew, phase):
             _close_phase(text, law, negatives, pieces, ledger, team, phase)

@@ -52,19 +52,24 @@ class NegativeSamplingPass:
         assert settings.learning_rate is not None
         outside_words = mean_outside_words(settings.window, law.shrink)
         parts = negative_sampling.parts_of(settings.negatives * outside_words)
-        pool = negative_sampling.pool_size(settings.negatives * outside_words / parts)
         # How far a step goes for each pair, which is one outside word and K negatives, and how much
         # of it concerns one word at the most: the center, or the most frequent negative.
         pair_push = settings.learning_rate * (1 + settings.negatives) / parts
         window_push = outside_words * pair_push
         kept = counts * keep_probabilities(counts, settings.subsample)
-        as_center = float(kept.max() / kept.sum())
-        as_negative = float(probabilities.max()) * settings.negatives / (1 + settings.negatives)
-        push = window_push * max(as_center, as_negative)
+        as_center = kept / kept.sum()
+        as_negative = probabilities * settings.negatives / (1 + settings.negatives)
+        of_window = np.maximum(as_center, as_negative)
+        push = window_push * float(of_window.max())
         # Of all threads, two may well be at work on pieces that name the same words.
         at_once, alike_at_once = threads, min(threads, 2)
         if settings.deterministic:
             at_once, alike_at_once = negative_sampling.batches_at_once(push), 1
+        changes = outside_words * (1 + settings.negatives) * float(probabilities @ of_window)
+        remembered = negative_sampling.remembered_negatives(changes, at_once)
+        pool = negative_sampling.pool_size(
+            settings.negatives * outside_words / parts, settings.learning_rate, remembered
+        )
         self._negatives = negative_sampling.Negatives(
             table=noise_table(entries, settings.seed),
             pool=pool,
@@ -73,6 +78,8 @@ class NegativeSamplingPass:
             parts=parts,
             alike=negative_sampling.windows_alike(window_push),
             pairs_alike=negative_sampling.LARGEST_LOCAL_DRIFT / (pair_push * alike_at_once),
+            remembered=remembered,
+            sigmas=np.zeros(len(counts), dtype=np.float32),
         )
         self.initial_loss = (1 + settings.negatives) * math.log(2)
         # Without compilation, only one thread may take pieces (`nw2v.jit.atomics`).

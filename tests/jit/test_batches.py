@@ -44,18 +44,25 @@ def batch_scores(lanes, matrix, rows, first, last, panel, members, count, scores
 
 
 @kernel
-def noise_terms(lanes, scores, count, weights, rate):
-    return plain.noise_terms(lanes, scores, count, weights, rate)
+def noise_terms(lanes, scores, count, weights, rate, expected, observed):
+    return plain.noise_terms(lanes, scores, count, weights, rate, expected, observed)
 
 
 @kernel
-def sum_for_centers(lanes, matrix, rows, count, steps, first, gradients):
-    plain.sum_for_centers(lanes, matrix, rows, count, steps, first, gradients)
+def sum_for_centers(lanes, matrix, rows, count, steps, first, weights, start, gradients):
+    plain.sum_for_centers(lanes, matrix, rows, count, steps, first, weights, start, gradients)
 
 
 @kernel
-def add_from_batch(lanes, matrix, rows, first, last, steps, panel, members, count):
-    plain.add_from_batch(lanes, matrix, rows, first, last, steps, panel, members, count)
+def add_from_batch(lanes, matrix, rows, first, last, steps, panel, members, count, expected, shift):
+    plain.add_from_batch(
+        lanes, matrix, rows, first, last, steps, panel, members, count, expected, shift
+    )
+
+
+@kernel
+def scale_row(lanes, source, factor, target):
+    plain.scale_row(lanes, source, factor, target)
 
 
 @kernel
@@ -108,6 +115,9 @@ class Case:
         self.steps[:] = generator.normal(size=self.steps.shape)
         self.members = np.sort(generator.integers(0, BATCH, slots)).astype(np.int32)
         self.pair_steps = generator.normal(size=slots).astype(np.float32)
+        self.weights = generator.uniform(0, 3, BATCH).astype(np.float32)
+        self.expected = generator.uniform(0, 1, slots).astype(np.float32)
+        self.row = random_rows(generator, 1, dim, length)[0]
 
 
 def compare(case, call, *changed):
@@ -167,9 +177,10 @@ def test_scores_of_a_batch(dim):
 def test_gradients_of_centers(dim, count):
     c = Case(dim)
     ref = c.steps[:count].astype(np.float64).T @ c.matrix[c.rows[:count]]
+    ref += c.weights[:, None] * c.row
     first = BATCH - CENTERS_AT_ONCE
     before = c.gradients.copy()
-    sum_for_centers(c.lanes, c.matrix, c.rows, count, c.steps, first, c.gradients)
+    sum_for_centers(c.lanes, c.matrix, c.rows, count, c.steps, first, c.weights, c.row, c.gradients)
     np.testing.assert_allclose(c.gradients[first:], ref[first:], atol=1e-5)
     np.testing.assert_array_equal(c.gradients[:first], before[:first])
 
@@ -191,9 +202,20 @@ def test_steps_on_the_rows_of_negatives_add_up_where_a_row_is_named_twice(dim, c
             c.panel,
             c.panel_rows,
             count,
+            c.expected,
+            c.row,
         ),
         c.matrix,
     )
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_a_row_is_scaled_even_in_place(dim):
+    c = Case(dim)
+    for target in (c.panel[3], c.row):
+        expected = np.float32(-0.7) * c.row
+        scale_row(c.lanes, c.row, np.float32(-0.7), target)
+        np.testing.assert_array_equal(target, expected)
 
 
 @pytest.mark.parametrize("dim", DIMS)
@@ -247,10 +269,14 @@ def test_the_steps_of_negatives_err_by_less_than_a_millionth():
     scores = aligned_zeros(len(x), BATCH)
     scores[:] = x
     weights, rate = np.linspace(0.5, 3, BATCH).astype(np.float32), np.float32(0.25)
-    loss = noise_terms(lanes, scores, len(x), weights, rate)
+    expected = np.linspace(0, 1, len(x)).astype(np.float32)
+    observed = np.zeros(len(x), dtype=np.float32)
+    loss = noise_terms(lanes, scores, len(x), weights, rate, expected, observed)
     x = x.astype(np.float64)
     sigma = np.where(x >= 0, 1.0, np.exp(-np.abs(x))) / (1 + np.exp(-np.abs(x)))
-    np.testing.assert_allclose(scores / (-0.25 * weights), sigma, rtol=0, atol=1e-6)
+    more = sigma - expected[:, None].astype(np.float64)
+    np.testing.assert_allclose(scores / (-0.25 * weights), more, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(observed, sigma @ weights, rtol=2e-6, atol=1e-6)
     assert loss == pytest.approx((weights * np.logaddexp(0, x)).sum(), rel=1e-5)
 
 
@@ -260,7 +286,8 @@ def test_the_loss_of_many_negatives_is_the_sum_of_their_logarithms(count):
     x = np.random.default_rng(count).normal(scale=2, size=(count, BATCH)).astype(np.float32)
     scores = aligned_zeros(count, BATCH)
     scores[:] = x
-    loss = noise_terms(lanes, scores, count, np.ones(BATCH, np.float32), np.float32(0))
+    rate, (expected, observed) = np.float32(0), np.zeros((2, count), dtype=np.float32)
+    loss = noise_terms(lanes, scores, count, np.ones(BATCH, np.float32), rate, expected, observed)
     assert loss == pytest.approx(np.logaddexp(0, x.astype(np.float64)).sum(), rel=2e-6)
 
 
@@ -300,7 +327,8 @@ def test_no_step_is_subnormal():
     rows = len(x) // BATCH
     scores = aligned_zeros(rows, BATCH)
     scores[:] = x.reshape(rows, BATCH)
-    noise_terms(lanes, scores, rows, np.ones(BATCH, np.float32), rate)
+    expected, observed = np.zeros((2, rows), dtype=np.float32)
+    noise_terms(lanes, scores, rows, np.ones(BATCH, np.float32), rate, expected, observed)
     for values in (steps, scores):
         assert ((values == 0) | (np.abs(values) > np.finfo(np.float32).tiny)).all()
         assert (values != 0).any()
@@ -314,7 +342,8 @@ def test_the_loss_of_a_nan_is_nan():
     assert math.isnan(logistic_terms(lanes, scores, 4, one, one, one, steps))
     scores = aligned_zeros(4, BATCH)
     scores[1, 2] = np.nan
-    assert math.isnan(noise_terms(lanes, scores, 4, np.ones(BATCH, np.float32), one))
+    weights, (expected, observed) = np.ones(BATCH, np.float32), np.zeros((2, 4), np.float32)
+    assert math.isnan(noise_terms(lanes, scores, 4, weights, one, expected, observed))
 
 
 def test_prefetching_changes_nothing():

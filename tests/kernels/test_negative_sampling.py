@@ -21,8 +21,12 @@ from nw2v.kernels.negative_sampling import (
     BATCH_COUNTERS,
     COUNTERS,
     LARGEST_DRIFT,
+    LEAST_REMEMBERED,
     MOST_AT_ONCE,
+    MOST_CHANGES,
     MOST_NEGATIVES_A_STEP,
+    MOST_REMEMBERED,
+    NEGATIVE_DRIFT,
     Batch,
     Negatives,
     batch_size,
@@ -31,6 +35,7 @@ from nw2v.kernels.negative_sampling import (
     negative_sampling_pass,
     parts_of,
     pool_size,
+    remembered_negatives,
     team_for,
     windows_alike,
     with_room,
@@ -60,9 +65,12 @@ def parameters_for(vocabulary, dim, portable, seed=0):
     return parameters
 
 
-def negatives_for(counts, *, pool=8, K=5, windows=BATCH, parts=1, alike=2, pairs_alike=1e6):
+def negatives_for(
+    counts, *, pool=8, K=5, windows=BATCH, parts=1, alike=2, pairs_alike=1e6, remembered=100.0
+):
     table = noise_table(noise_counts(counts / counts.sum()), 1)
-    return Negatives(table, pool, float(K), windows, parts, alike, pairs_alike)
+    sigmas = np.zeros(len(counts), dtype=np.float32)
+    return Negatives(table, pool, float(K), windows, parts, alike, pairs_alike, remembered, sigmas)
 
 
 def pieces_of(text, key, rate, bounds=None):
@@ -78,10 +86,21 @@ def sums(ledger):
     return ledger.losses.sum(), ledger.pairs.sum(), ledger.centers.sum()
 
 
-def run(parameters, text, law, negatives, key, rate, bounds=None):
-    length = parameters.centers.shape[1]
-    tokens, vocabulary = len(text.tokens), len(parameters.centers)
-    workspace = workspace_for(tokens, vocabulary, law.window, negatives.pool, length)
+def workspace_of(parameters, text, law, negatives):
+    vocabulary, length = parameters.centers.shape
+    return workspace_for(len(text.tokens), vocabulary, law.window, negatives.pool, length)
+
+
+def team_of(parameters, text, law, negatives, *, threads, at_once):
+    vocabulary, length = parameters.centers.shape
+    team = team_for(
+        vocabulary, law.window, negatives.pool, length, threads=threads, at_once=at_once
+    )
+    return with_room(team, len(text.tokens), law.window)
+
+
+def run(parameters, text, law, negatives, key, rate, bounds=None, workspace=None):
+    workspace = workspace or workspace_of(parameters, text, law, negatives)
     pieces, ledger = pieces_of(text, key, rate, bounds)
     matrices = parameters.lanes, parameters.centers, parameters.outsides
     negative_sampling_pass(*matrices, text, law, negatives, pieces, ledger, workspace)
@@ -89,12 +108,7 @@ def run(parameters, text, law, negatives, key, rate, bounds=None):
     return sums(ledger)
 
 
-def run_together(parameters, text, law, negatives, key, rate, bounds=None, *, threads, at_once):
-    vocabulary, length = parameters.centers.shape
-    team = team_for(
-        vocabulary, law.window, negatives.pool, length, threads=threads, at_once=at_once
-    )
-    team = with_room(team, len(text.tokens), law.window)
+def run_together(parameters, text, law, negatives, key, rate, bounds=None, *, team):
     pieces, ledger = pieces_of(text, key, rate, bounds)
     matrices = parameters.lanes, parameters.centers, parameters.outsides
     begin_together(text, law, negatives, pieces, ledger, team)
@@ -116,19 +130,21 @@ def run_together(parameters, text, law, negatives, key, rate, bounds=None, *, th
 
 def assert_equals_twin(sentences, text, law, negatives, *, dim, portable, at_once):
     """Train by the kernel (with `at_once`, a crew's) and by the plain twin: all must be equal."""
-    key, rate = stream_key(1, 0, "stream"), 0.05
+    # Large steps would make much of what rounding changes.
+    key, rate = stream_key(1, 0, "stream"), min(0.05, 1 / negatives.per_pair)
     comp = parameters_for(len(law.keep_limits), dim, portable)
     V, U = comp.center_vectors.astype(np.float64), comp.outside_vectors.astype(np.float64)
-    once = negatives._replace(table=negatives.table[:-TABLE_REPEATS])
+    once = negatives._replace(
+        table=negatives.table[:-TABLE_REPEATS], sigmas=negatives.sigmas.copy()
+    )
     ref_loss, ref_pairs = naive.negative_sampling_pass(
         V, U, sentences, law.keep_limits, law.window, law.shrink, int(key), once, rate, at_once or 1
     )
     if at_once is None:
         loss, pairs, _ = run(comp, text, law, negatives, key, rate)
     else:
-        loss, pairs, _ = run_together(
-            comp, text, law, negatives, key, rate, threads=1, at_once=at_once
-        )
+        team = team_of(comp, text, law, negatives, threads=1, at_once=at_once)
+        loss, pairs, _ = run_together(comp, text, law, negatives, key, rate, team=team)
     assert pairs == ref_pairs
     assert loss == pytest.approx(ref_loss, rel=1e-5)
     np.testing.assert_allclose(comp.center_vectors, V, atol=2e-5)
@@ -139,14 +155,15 @@ def assert_equals_twin(sentences, text, law, negatives, *, dim, portable, at_onc
 # Without compilation there is one path alone.
 PORTABLE = [False, True] if COMPILED else [True]
 SETTINGS = [
-    # dim, window, subsample, shrink, pool, K, windows of a batch, parts, alike, pairs alike
-    (5, 2, 0.0, True, 8, 1, 32, 1, 2, 1e6),
-    (20, 5, 0.05, True, 16, 5, 3, 1, 2, 1e6),
-    (33, 3, 0.0, False, 24, 7, 32, 4, 2, 2.0),
-    (8, 12, 0.0, True, 8, 2, 5, 3, 1, 1e6),
-    (4, 1, 0.0, False, 8, 1, 1, 2, 2, 1e6),
-    (6, 2, 0.0, True, 8, 90, 16, 7, 1, 0.6),
-    (6, 2, 0.0, True, 8, 1, 16, 1, 2, 0.001),
+    # dim, window, subsample, shrink, pool, K, windows of a batch, parts, alike, pairs alike,
+    # remembered
+    (5, 2, 0.0, True, 8, 1, 32, 1, 2, 1e6, 100),
+    (20, 5, 0.05, True, 16, 5, 3, 1, 2, 1e6, 50),
+    (33, 3, 0.0, False, 24, 7, 32, 4, 2, 2.0, 256),
+    (8, 12, 0.0, True, 8, 2, 5, 3, 1, 1e6, 100),
+    (4, 1, 0.0, False, 8, 1, 1, 2, 2, 1e6, 0),
+    (6, 2, 0.0, True, 8, 90, 16, 7, 1, 0.6, 100),
+    (6, 2, 0.0, True, 8, 1, 16, 1, 2, 0.001, 100),
 ]
 
 
@@ -164,17 +181,20 @@ SETTINGS = [
         "parts",
         "alike",
         "pairs_alike",
+        "remembered",
     ),
     SETTINGS,
 )
 def test_a_pass_equals_the_plain_twin(
-    portable, at_once, dim, window, subsample, shrink, pool, K, windows, parts, alike, pairs_alike
-):
+    portable, at_once, dim, window, subsample, shrink, pool, K, windows, parts, alike, pairs_alike,
+    remembered,
+):  # fmt: skip
     sentences, text, counts = random_text(dim, sentences=20 if COMPILED else 6)
     law = window_law(counts, window=window, subsample=subsample, shrink=shrink)
     negatives = negatives_for(
-        counts, pool=pool, K=K, windows=windows, parts=parts, alike=alike, pairs_alike=pairs_alike
-    )
+        counts, pool=pool, K=K, windows=windows, parts=parts, alike=alike, pairs_alike=pairs_alike,
+        remembered=remembered,
+    )  # fmt: skip
     assert_equals_twin(sentences, text, law, negatives, dim=dim, portable=portable, at_once=at_once)
 
 
@@ -219,13 +239,12 @@ def test_negatives_are_read_on_from_the_beginning_of_the_table(pool):
 def test_any_number_of_threads_gives_the_same_bits(portable, parts):
     _, text, counts = random_text(4, vocabulary=200, sentences=300)
     law = window_law(counts, window=4, subsample=0.0, shrink=True)
-    negatives = negatives_for(counts**0.75, pool=16, parts=parts)
     found = []
     for threads in (1, 2, 3, 9):
         parameters = parameters_for(len(counts), 20, portable)
-        told = run_together(
-            parameters, text, law, negatives, stream_key(1), 0.02, threads=threads, at_once=5
-        )
+        negatives = negatives_for(counts**0.75, pool=16, parts=parts)
+        team = team_of(parameters, text, law, negatives, threads=threads, at_once=5)
+        told = run_together(parameters, text, law, negatives, stream_key(1), 0.02, team=team)
         found.append((told, parameters.centers, parameters.outsides))
     for told, centers, outsides in found[1:]:
         assert told == found[0][0]
@@ -239,19 +258,24 @@ def test_pieces_in_one_call_are_those_of_a_call_each(threads):
     """For a thread by itself and for a crew; some of the pieces have no words."""
     _, text, counts = random_text(6, vocabulary=50, sentences=60)
     law = window_law(counts, window=3, subsample=0.0, shrink=True)
-    negatives = negatives_for(counts)
     end = len(text.offsets) - 1
     bounds = [0, 0, 0, 20, 45, 45, end, end]
 
-    def train(parameters, bounds):
-        arguments = parameters, text, law, negatives, stream_key(2), 0.05, bounds
-        if threads is None:
-            return run(*arguments)
-        return run_together(*arguments, threads=threads, at_once=4)
+    def train(parameters, *calls):
+        negatives = negatives_for(counts)
+        of_text = parameters, text, law, negatives
+        workspace = workspace_of(*of_text)
+        team = team_of(*of_text, threads=threads or 1, at_once=4)
+        for bounds in calls:
+            arguments = *of_text, stream_key(2), 0.05, bounds
+            if threads is None:
+                yield run(*arguments, workspace=workspace)
+            else:
+                yield run_together(*arguments, team=team)
 
     together, apart = (parameters_for(len(counts), 12, False) for _ in range(2))
-    told = train(together, bounds)
-    parts = [train(apart, pair) for pair in itertools.pairwise(bounds)]
+    (told,) = train(together, bounds)
+    parts = list(train(apart, *itertools.pairwise(bounds)))
     assert told == pytest.approx(tuple(np.sum(parts, axis=0)))
     assert told[2] == len(text.tokens)
     np.testing.assert_array_equal(together.centers, apart.centers)
@@ -262,14 +286,12 @@ def test_a_piece_without_words_is_done_at_once():
     _, text, counts = random_text(2)
     law = window_law(counts, window=2, subsample=0.0, shrink=True)
     law = law._replace(keep_limits=np.full_like(law.keep_limits, -1), certain=len(counts) - 1)
-    negatives = negatives_for(counts)
+    arguments = parameters_for(30, 4, False), text, law, negatives_for(counts)
+    team = team_of(*arguments, threads=2, at_once=2)
     for told in (
-        run(parameters_for(30, 4, False), text, law, negatives, stream_key(1), 0.1),
-        run_together(
-            parameters_for(30, 4, False), text, law, negatives, stream_key(1), 0.1,
-            threads=2, at_once=2,
-        ),
-    ):  # fmt: skip
+        run(*arguments, stream_key(1), 0.1),
+        run_together(*arguments, stream_key(1), 0.1, team=team),
+    ):
         assert told == (0.0, 0, 0)
 
 
@@ -287,19 +309,20 @@ def test_a_learning_rate_of_zero_changes_nothing():
 
 @pytest.mark.skipif(not COMPILED, reason="takes minutes uncompiled")
 def test_the_mean_gradient_is_that_of_k_negatives_for_each_pair():
-    """One window, many pools: mean step and mean loss against the exact expectation."""
+    """Windows of one step, many pools: mean step and loss against the exact expectation.
+
+    Whatever is expected of sigma, as long as the means are right: the better, the less varies.
+    """
     vocabulary, dim, K, pool = 12, 6, 3, 8
-    center, outside_words = 4, [1, 1, 7]
-    text = Text(np.array([1, center, 1, 7], dtype=np.int32), np.array([0, 4], dtype=np.int64))
+    words = [1, 4, 1, 7]
+    text = Text(np.array(words, dtype=np.int32), np.array([0, 4], dtype=np.int64))
     counts = np.arange(1, vocabulary + 1)
     law = window_law(counts, window=3, subsample=0.0, shrink=False)
-    entries = noise_counts(counts / counts.sum())
-    P = noise_probabilities(entries)
+    P = noise_probabilities(noise_counts(counts / counts.sum()))
     start = parameters_for(vocabulary, dim, portable=False, seed=3)
     V, U = (x.astype(np.float64) for x in (start.center_vectors, start.outside_vectors))
     # The exact expectation over the four centers of the sentence, at fixed parameters.
     expected_loss, gradient_V, gradient_U = 0.0, np.zeros_like(V), np.zeros_like(U)
-    words = [1, center, 1, 7]
     for i, c in enumerate(words):
         for j, o in enumerate(words):
             if i == j:
@@ -313,21 +336,38 @@ def test_the_mean_gradient_is_that_of_k_negatives_for_each_pair():
                 expected_loss -= K * P[w] * np.log(1 - s)
                 gradient_V[c] += K * P[w] * s * U[w]
                 gradient_U[w] += K * P[w] * s * V[c]
-    assert outside_words == [w for k, w in enumerate(words) if k != 1]
-    rate, draws = 1e-3, 20_000
-    negatives = negatives_for(counts, pool=pool, K=K)
-    losses = np.zeros(draws)
-    steps_V, steps_U = np.zeros_like(V), np.zeros_like(U)
-    for n in range(draws):
-        start.center_vectors[:], start.outside_vectors[:] = V, U
-        losses[n] = run(start, text, law, negatives, stream_key(n), rate)[0]
-        steps_V += (start.center_vectors - V) / draws
-        steps_U += (start.outside_vectors - U) / draws
-    # All windows make one step, at fixed parameters: what is left is the error of the mean.
-    assert losses.mean() == pytest.approx(expected_loss, abs=5 * losses.std() / draws**0.5)
-    for steps, gradient in ((steps_V, gradient_V), (steps_U, gradient_U)):
-        error = np.linalg.norm(-steps / rate - gradient) / np.linalg.norm(gradient)
-        assert error < 0.02
+    rate, draws, vary = 1e-3, 20_000, []
+    mean_sigmas = (1 / (1 + np.exp(-U @ V[words].T))).mean(axis=1)
+    for sigmas in (np.zeros(vocabulary), np.linspace(0, 1, vocabulary), mean_sigmas):
+        negatives = negatives_for(counts, pool=pool, K=K)
+        workspace = workspace_of(start, text, law, negatives)
+        losses = np.zeros(draws)
+        steps_V, steps_U, squares = np.zeros_like(V), np.zeros_like(U), 0.0
+        for n in range(draws):
+            start.center_vectors[:], start.outside_vectors[:] = V, U
+            negatives.sigmas[:] = sigmas
+            # All four windows have three outside words.
+            remember(workspace, (P * sigmas) @ U, 3 * K / pool * V[words].mean(axis=0))
+            losses[n] = run(start, text, law, negatives, stream_key(n), rate, None, workspace)[0]
+            step_V, step_U = start.center_vectors - V, start.outside_vectors - U
+            steps_V += step_V / draws
+            steps_U += step_U / draws
+            squares += ((step_V**2).sum() + (step_U**2).sum()) / draws
+        # All windows make one step, at fixed parameters: what is left is the error of the mean.
+        assert losses.mean() == pytest.approx(expected_loss, abs=5 * losses.std() / draws**0.5)
+        for steps, gradient in ((steps_V, gradient_V), (steps_U, gradient_U)):
+            error = np.linalg.norm(-steps / rate - gradient) / np.linalg.norm(gradient)
+            assert error < 0.02
+        vary.append(squares - (steps_V**2).sum() - (steps_U**2).sum())
+    assert vary[2] < 0.6 * vary[0]
+
+
+def remember(workspace, mean_of_outsides, mean_of_centers):
+    """Let means be known as well as can be."""
+    batch, dim = workspace.batch, len(mean_of_centers)
+    for place in (negative_sampling._NEGATIVES_KNOWN, negative_sampling._CENTERS_KNOWN):
+        batch.amounts[place] = MOST_REMEMBERED
+    batch.sums[:, :dim] = MOST_REMEMBERED * np.array([mean_of_outsides, mean_of_centers])
 
 
 def test_the_expectation_holds_for_windows_taken_in_parts():
@@ -352,14 +392,29 @@ def test_the_expectation_holds_for_windows_taken_in_parts():
     assert np.mean(losses) == pytest.approx(expected, abs=5 * np.std(losses) / draws**0.5)
 
 
-def test_the_pool_grows_with_the_negatives_of_a_step():
+def test_the_pool_grows_with_the_negatives_of_a_step_and_the_rate():
     for mean in (3, 30, 120, 320, 10**6):
         parts = parts_of(mean)
         assert mean / parts <= MOST_NEGATIVES_A_STEP < mean / (parts - 1) if parts > 1 else mean
-        # On average a negative weighs no more than four outside words, even for wide windows.
-        assert mean / parts / pool_size(mean / parts) <= 4
-    sizes = [pool_size(n) for n in (3, 30, 64)]
-    assert sizes == sorted(sizes)
+        # How far the windows of a batch may push a negative, even where windows are wide.
+        push = BATCH * 0.05 * mean / parts
+        assert push / pool_size(mean / parts, 0.05, MOST_REMEMBERED) <= NEGATIVE_DRIFT
+        assert push / pool_size(mean / parts, 0.05, 0.0) <= NEGATIVE_DRIFT
+    for sizes in (
+        [pool_size(n, 0.05, MOST_REMEMBERED) for n in (3, 30, 64)],
+        [pool_size(30, rate, MOST_REMEMBERED) for rate in (1e-9, 0.05, 0.075, 0.1, 1e9)],
+        [pool_size(30, 0.05, remembered) for remembered in (MOST_REMEMBERED, 128, 0)],
+    ):
+        assert sizes == sorted(set(sizes))
+
+
+def test_means_are_of_fewer_negatives_where_words_change_quickly():
+    assert remembered_negatives(1e-320, 1) == MOST_REMEMBERED
+    for changes in (0.1, 0.3):
+        found = remembered_negatives(changes, 4)
+        assert LEAST_REMEMBERED <= found < MOST_REMEMBERED
+        assert 2 * found * 4 * changes == pytest.approx(MOST_CHANGES)
+    assert remembered_negatives(1.0, 4) == 0
 
 
 def test_batches_are_the_smaller_the_harder_a_word_is_pushed():
