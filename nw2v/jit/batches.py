@@ -345,8 +345,8 @@ def _emit_noise_terms(builder: ir.IRBuilder, registers: int, arguments: list[ir.
                 positive = builder.fcmp_unordered(">", x, zero)  # or NaN, which the loss then shows
                 sigma = builder.select(positive, upper, builder.fmul(e, upper))
                 weighted = builder.fmul(weight, sigma)
-                usual = splat(builder, builder.load(builder.gep(expected, [k])), lanes)
-                more = builder.fsub(weighted, builder.fmul(weight, usual))
+                sigma_expected = splat(builder, builder.load(builder.gep(expected, [k])), lanes)
+                more = builder.fsub(weighted, builder.fmul(weight, sigma_expected))
                 store(builder, builder.fmul(minus_rate, more), pointer, FLOAT_BYTES * LANES)
                 total = sum_lanes(builder, weighted)
                 builder.store(total, builder.gep(observed, [k]))
@@ -412,10 +412,10 @@ def _emit_add_from_batch(builder: ir.IRBuilder, registers: int, arguments: list[
             # Row by row, since one may be named twice.
             for t in range(tile):
                 start = row_start(builder, rows, plus(builder, k, t), length)
-                usual = load_splat(builder, expected, plus(builder, k, t))
+                factor = load_splat(builder, expected, plus(builder, k, t))
                 for column, total in zip(columns, sums[t], strict=True):
                     add_product(
-                        builder, usual, load_register(builder, shift, number(column)), total
+                        builder, factor, load_register(builder, shift, number(column)), total
                     )
                     place = plus(builder, start, column)
                     u = load_register(builder, matrix, place)

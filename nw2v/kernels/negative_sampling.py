@@ -16,14 +16,15 @@ one step for all of them would overshoot. So would steps on a word that the text
 again: there batches are smaller.
 
 What a few negatives say of a gradient varies from step to step; most of that is known beforehand.
-Of each word w, s_w is what sigma has been on average when it was a negative. A step computes the
+Of each word w, e_w is what sigma has been on average when it was a negative. A step takes the
 difference from that, and adds what is expected from running means over the steps before:
 
-    dJ/dv_c = ... + a sum_k (sigma(u_wk . v_c) - s_wk) u_wk + m K mean(s_w u_w)
-    dJ/du_w = ... + sum_b a_b (sigma(u_w . v_b) - s_w) v_b  + s_w n mean(a v)
+    for v_c:  a sum_k (sigma(u_wk . v_c) - e_wk) u_wk + m K mean(e_w u_w)
+    for u_w:  sum_b a_b (sigma(u_w . v_b) - e_w) v_b  + e_w n mean(a v)
 
-for a negative w of a batch of n windows b. The expectation is the same whatever s_w is, and the
-variance about half (control variates: docs/derivations.md): as with twice as many negatives.
+for each time w is a negative of a batch of n windows b. With the right means the expectation is the
+same whatever e_w is, and the variance about half (control variates: docs/derivations.md). As long
+as little is remembered, e_w counts for less.
 
 Two ways to use more threads: each takes pieces of its own and changes the vectors without locks
 (`negative_sampling_pass`); or all work on one piece, a batch each, and only when all batches are
@@ -79,17 +80,17 @@ from nw2v.kernels.stream import Windows, draw_windows, windows_for
 _NOISE = word64(0x6E6F697365)
 _ALL_BITS = word64(0xFFFFFFFF)
 
-SMALLEST_POOL, LARGEST_POOL = 4, 24
+SMALLEST_POOL, LARGEST_POOL = 4, 16
 """Bounds of K', the negatives of a step."""
 NEGATIVE_DRIFT = 6.4
-"""How far the windows of a batch may push a negative, in steps of a full pair; half as far where
-it is not known what to expect of it."""
+"""How far the windows of a batch may push a negative, in steps of a full pair, while K' is within
+its bounds; half as far where nothing is expected of it."""
 SIGMA_RATE = 0.25
 """How far the expected sigma of a word goes towards what a step observed."""
 LEAST_REMEMBERED, MOST_REMEMBERED = 48, 256
-"""How many of the last negatives, about, running means are of, and of twice as many centers;"""
+"""How many of the last negatives, about, running means are of, if any; of twice as many centers."""
 MOST_CHANGES = 120.0
-"""fewer, or none, where the average negative would take part in more pairs meanwhile."""
+"""How many pairs the average negative may take part in during as many windows (found by trial)."""
 MOST_NEGATIVES_A_STEP = 64.0
 """Negatives that the average window may stand for in one step."""
 LARGEST_DRIFT = 8.0
@@ -117,8 +118,10 @@ _STATE_SIZE = 16
 # of the weights of a step, and how many negatives and centers are remembered.
 _LOSS, _FIRST_RATE, _SLOPE, _WEIGHT, _NEGATIVES_KNOWN, _CENTERS_KNOWN = range(6)
 
-# Rows of `Batch.sums` and `Batch.usual`.
-_OF_OUTSIDES, _OF_CENTERS = range(2)
+# Rows of `Batch.means`: decaying sums over the negatives and the centers of the steps before, and
+# what they make of this step: of a center's update for each unit of weight, and of a negative's row
+# for each unit of expected sigma.
+_OUTSIDE_SUM, _CENTER_SUM, _CENTER_SHIFT, _OUTSIDE_SHIFT = range(4)
 
 # Places in `Team.current`.
 _PLACE, _KEPT = range(2)
@@ -159,9 +162,7 @@ class Batch(NamedTuple):
     expected: np.ndarray  # (K' and more,) float32: what was expected of sigma for each
     observed: np.ndarray  # (K' and more,) float32: its sum over the centers, times their weights
     steps: np.ndarray  # (K', BATCH) float32: scores, then steps, of negatives and centers
-    sums: np.ndarray  # (2, length) float32: of expected sigma times u, and weight times v: decaying
-    usual: np.ndarray  # (2, length) float32: what they make of a step, for each unit of weight,
-    # and for each unit of expected sigma
+    means: np.ndarray  # (4, length) float32: see the rows above
     first_pair: np.ndarray  # (BATCH + 1,) int32: where the pairs of each center begin
     outside_words: np.ndarray  # int32: one for each pair
     members: np.ndarray  # int32: where the vector of each pair's center stands, as above
@@ -202,9 +203,9 @@ def pool_size(mean_negatives: float, learning_rate: float, remembered: float) ->
     """Choose K', the negatives of a step.
 
     It grows with m K, the negatives that the average window stands for in a step, and with the
-    learning rate: each of the batch's windows pushes a negative by up to their product, divided by
-    K'. Within its bounds, K' keeps what they add up to below `NEGATIVE_DRIFT`; below half of it
-    where few negatives are remembered, so that all of a step's gradient is left to chance.
+    learning rate: the average window of a batch pushes a negative by up to their product, divided
+    by K'. Within its bounds, K' keeps what they add up to below `NEGATIVE_DRIFT`; below half of it
+    where nothing is remembered, so that all of a step's gradient is left to chance.
     """
     wanted = BATCH * mean_negatives * learning_rate / NEGATIVE_DRIFT
     wanted *= 2 - remembered / MOST_REMEMBERED
@@ -254,8 +255,8 @@ def remembered_negatives(changes: float, at_once: int) -> float:
     Parameters
     ----------
     changes : float
-        In how many pairs, as outside word or negative, the average negative takes part for each
-        window.
+        How many of a window's pairs the average negative takes part in, as their center or as
+        negative: the more of the two.
     at_once : int
         How many batches are computed at the same time.
     """
@@ -292,8 +293,7 @@ def batch_for(window: int, pool: int, length: int, *, copied: bool) -> Batch:
         expected=zeros_in_whole_lines(pool, np.float32),
         observed=zeros_in_whole_lines(pool, np.float32),
         steps=aligned_zeros(pool, BATCH),
-        sums=aligned_zeros(2, length),
-        usual=aligned_zeros(2, length),
+        means=aligned_zeros(4, length),
         first_pair=zeros_in_whole_lines(BATCH + 1, np.int32),
         outside_words=zeros_in_whole_lines(pairs, np.int32),
         members=zeros_in_whole_lines(pairs, np.int32),
@@ -531,44 +531,52 @@ def _ask_ahead(lanes, centers, outsides, batch, rows):  # type: ignore[no-untype
 
 
 @kernel
-def _expect(lanes, outsides, panel, sigmas, remembered, rate, batch):  # type: ignore[no-untyped-def]
-    """Tell what is expected of a step: of sigma for each negative, and of the sums over it.
+def _expect(lanes, outsides, panel, negatives, rate, batch):  # type: ignore[no-untyped-def]
+    """Tell what is expected of a step: sigma of each negative, and the shifts that make up for it.
 
-    Its own negatives and centers take part in what is expected of the next steps.
+    That comes from the steps before; then this one's negatives and centers are remembered, too.
     """
-    sums, usual, known, pool = batch.sums, batch.usual, batch.amounts, len(batch.steps)
-    of_outsides, of_centers, count = sums[_OF_OUTSIDES], sums[_OF_CENTERS], batch.state[_COUNT]
-    if remembered == 0:
-        return  # All of it is zero from the beginning.
+    means, known, pool, count = batch.means, batch.amounts, len(batch.steps), batch.state[_COUNT]
+    if negatives.remembered == 0:
+        return  # Both stay zero.
     for k in range(pool):
-        batch.expected[k] = sigmas[batch.negatives[k]]
+        batch.expected[k] = negatives.sigmas[batch.negatives[k]]
 
-    # The mean, as far as it is known: means of few say little, and then less is expected.
-    scale_row(lanes, of_outsides, -rate * pool / MOST_REMEMBERED, usual[_OF_OUTSIDES])
+    # The sum is the mean as far as it is known: means of few say little, and less is expected then.
     trust = np.float32(known[_NEGATIVES_KNOWN] / MOST_REMEMBERED)
-    kept = 1 - pool / remembered
-    scale_row(lanes, of_outsides, kept, of_outsides)
-    add_pair_rows(lanes, sums, _OF_OUTSIDES, outsides, batch.negatives, batch.expected, 0, pool)
+    outside_sum = means[_OUTSIDE_SUM]
+    scale_row(lanes, outside_sum, -rate * pool / MOST_REMEMBERED, means[_CENTER_SHIFT])
+    kept = 1 - pool / negatives.remembered
+    scale_row(lanes, outside_sum, kept, outside_sum)
+    add_pair_rows(lanes, means, _OUTSIDE_SUM, outsides, batch.negatives, batch.expected, 0, pool)
     known[_NEGATIVES_KNOWN] = kept * known[_NEGATIVES_KNOWN] + pool
     for k in range(pool):
         batch.expected[k] *= trust
 
-    scale_row(
-        lanes, of_centers, -rate * count / max(known[_CENTERS_KNOWN], 1.0), usual[_OF_CENTERS]
-    )
-    kept = 1 - count / (2 * remembered)
-    scale_row(lanes, of_centers, kept, of_centers)
-    add_pair_rows(lanes, sums, _OF_CENTERS, panel, batch.panel_rows, batch.weights, 0, count)
+    center_sum, of_one = means[_CENTER_SUM], 1 / max(known[_CENTERS_KNOWN], 1.0)
+    scale_row(lanes, center_sum, -rate * count * of_one, means[_OUTSIDE_SHIFT])
+    kept = 1 - count / (2 * negatives.remembered)
+    scale_row(lanes, center_sum, kept, center_sum)
+    add_pair_rows(lanes, means, _CENTER_SUM, panel, batch.panel_rows, batch.weights, 0, count)
     known[_CENTERS_KNOWN] = kept * known[_CENTERS_KNOWN] + count
 
 
 @kernel
-def _learn_sigma(sigmas, batch, k):  # type: ignore[no-untyped-def]
+def _learn_sigma(negatives, batch, k):  # type: ignore[no-untyped-def]
     """Let what a step observed of a negative change what is expected of its word."""
-    weight = batch.amounts[_WEIGHT]
-    if weight > 0:
+    weight, sigmas = batch.amounts[_WEIGHT], negatives.sigmas
+    if weight > 0 and negatives.remembered > 0:
         word = batch.negatives[k]
         sigmas[word] += np.float32(SIGMA_RATE * (batch.observed[k] / weight - sigmas[word]))
+
+
+@kernel
+def _forget(batch):  # type: ignore[no-untyped-def]
+    """Let a batch that has nothing to do for a while expect nothing afterwards."""
+    batch.amounts[_NEGATIVES_KNOWN] = batch.amounts[_CENTERS_KNOWN] = 0.0
+    for row in (_OUTSIDE_SUM, _CENTER_SUM):
+        for i in range(batch.means.shape[1]):
+            batch.means[row, i] = np.float32(0)
 
 
 @kernel_in_callers
@@ -582,15 +590,15 @@ def _compute_step(lanes, centers, outsides, panel, negatives, batch):  # type: i
     rate = np.float32(batch.amounts[_FIRST_RATE] + batch.amounts[_SLOPE] * state[_FIRST])
     noise, rows, steps = batch.negatives, batch.panel_rows, batch.steps
     words, pair_steps, gradients = batch.outside_words, batch.pair_steps, batch.gradients
-    weights, expected, usual = batch.weights, batch.expected, batch.usual[_OF_OUTSIDES]
+    weights, expected, shift = batch.weights, batch.expected, batch.means[_CENTER_SHIFT]
 
-    _expect(lanes, outsides, panel, negatives.sigmas, negatives.remembered, rate, batch)
+    _expect(lanes, outsides, panel, negatives, rate, batch)
     for k in range(0, pool, ROWS_AT_ONCE):
         batch_scores(lanes, outsides, noise, k, k + ROWS_AT_ONCE, panel, rows, count, steps)
         _ask_ahead(lanes, centers, outsides, batch, 4)
     loss = np.float64(noise_terms(lanes, steps, pool, weights, rate, expected, batch.observed))
     for b in range(0, count, CENTERS_AT_ONCE):
-        sum_for_centers(lanes, outsides, noise, pool, steps, b, weights, usual, gradients)
+        sum_for_centers(lanes, outsides, noise, pool, steps, b, weights, shift, gradients)
         _ask_ahead(lanes, centers, outsides, batch, 3)
 
     pair_scores(lanes, outsides, words, panel, batch.members, pairs, pair_steps)
@@ -603,21 +611,21 @@ def _compute_step(lanes, centers, outsides, panel, negatives, batch):  # type: i
 
 
 @kernel_in_callers
-def _make_step(lanes, centers, outsides, sigmas, batch):  # type: ignore[no-untyped-def]
+def _make_step(lanes, centers, outsides, negatives, batch):  # type: ignore[no-untyped-def]
     """Add what was computed to the vectors: to those of the centers last, which the others read."""
     words, members = batch.outside_words, batch.members
     count, pairs = batch.state[_COUNT], batch.state[_PAIRS]
     add_to_rows(lanes, outsides, words, batch.pair_steps, pairs, centers, members)
     noise, rows, steps = batch.negatives, batch.panel_rows, batch.steps
-    expected, usual = batch.expected, batch.usual[_OF_CENTERS]
+    expected, shift = batch.expected, batch.means[_OUTSIDE_SHIFT]
     for k in range(0, len(steps), ROWS_AT_ONCE):
         last = k + ROWS_AT_ONCE
         add_from_batch(
-            lanes, outsides, noise, k, last, steps, centers, rows, count, expected, usual
+            lanes, outsides, noise, k, last, steps, centers, rows, count, expected, shift
         )
         _ask_ahead(lanes, centers, outsides, batch, 8)
     for k in range(len(steps)):
-        _learn_sigma(sigmas, batch, k)
+        _learn_sigma(negatives, batch, k)
     scatter_rows(lanes, centers, batch.centers, 0, count, batch.gradients)
 
 
@@ -656,7 +664,7 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
         while _is_left(batch):
             _next_step(lanes, windows, law, negatives, batch)
             _compute_step(lanes, centers, outsides, centers, negatives, batch)
-            _make_step(lanes, centers, outsides, negatives.sigmas, batch)
+            _make_step(lanes, centers, outsides, negatives, batch)
         complete_piece(ledger, place, batch.amounts[_LOSS], batch.state[_ALL_PAIRS], kept)
         place = take_piece(ledger)
 
@@ -680,8 +688,7 @@ def _one_of(batches, number):  # type: ignore[no-untyped-def]
         batches.expected[number],
         batches.observed[number],
         batches.steps[number],
-        batches.sums[number],
-        batches.usual[number],
+        batches.means[number],
         batches.first_pair[number],
         batches.outside_words[number],
         batches.members[number],
@@ -709,6 +716,8 @@ def _share_out(text, law, negatives, piece, team):  # type: ignore[no-untyped-de
         first, last = kept * min(g, used) // used, kept * min(g + 1, used) // used
         batch = _one_of(team.batches, g)
         _begin_part(text, negatives, piece, kept, first, last, at_once // used, batch)
+        if g >= used:
+            _forget(batch)
     return kept
 
 
@@ -743,7 +752,7 @@ def _share_of(word, shares):  # type: ignore[no-untyped-def]
 
 
 @kernel_in_callers
-def _make_share(lanes, centers, outsides, sigmas, batch, share, shares, mine):  # type: ignore[no-untyped-def]
+def _make_share(lanes, centers, outsides, negatives, batch, share, shares, mine):  # type: ignore[no-untyped-def]
     """Add what was computed to those vectors that belong to a share, in the same order always."""
     pairs = 0
     for p in range(batch.state[_PAIRS]):
@@ -763,7 +772,7 @@ def _make_share(lanes, centers, outsides, sigmas, batch, share, shares, mine):  
             for b in range(BATCH):
                 mine.steps[rows, b] = batch.steps[k, b]
             rows += 1
-            _learn_sigma(sigmas, batch, k)
+            _learn_sigma(negatives, batch, k)
     # Filled up with steps of nothing, on a row that belongs to the share.
     while rows % ROWS_AT_ONCE:
         mine.negatives[rows] = mine.negatives[rows - 1]
@@ -772,9 +781,9 @@ def _make_share(lanes, centers, outsides, sigmas, batch, share, shares, mine):  
             mine.steps[rows, b] = np.float32(0)
         rows += 1
     noise, panel_rows, count = mine.negatives, batch.panel_rows, batch.state[_COUNT]
-    expected, usual = mine.expected, batch.usual[_OF_CENTERS]
+    expected, shift = mine.expected, batch.means[_OUTSIDE_SHIFT]
     add_from_batch(
-        lanes, outsides, noise, 0, rows, mine.steps, panel, panel_rows, count, expected, usual
+        lanes, outsides, noise, 0, rows, mine.steps, panel, panel_rows, count, expected, shift
     )
     for b in range(count):
         if _share_of(batch.centers[b], shares) == share:
@@ -840,7 +849,6 @@ def work_together(  # type: ignore[no-untyped-def]
             for g in range(team.crew.items[COMPUTE]):
                 batch = _one_of(team.batches, g)
                 if batch.state[_COUNT]:
-                    sigmas = negatives.sigmas
-                    _make_share(lanes, centers, outsides, sigmas, batch, item, shares, mine)
+                    _make_share(lanes, centers, outsides, negatives, batch, item, shares, mine)
         if complete(team.crew, phase):
             _close_phase(text, law, negatives, pieces, ledger, team, phase)

@@ -14,6 +14,7 @@ import pytest
 from nw2v.corpus import EncodedText
 from nw2v.jit import COMPILED
 from nw2v.kernels.naive_softmax import BLOCK_ROWS, BLOCKS_A_MEMBER
+from nw2v.kernels.negative_sampling import LEAST_REMEMBERED, MOST_REMEMBERED
 from nw2v.kernels.pieces import complete_piece
 from nw2v.training import stream
 from nw2v.training.negative_sampling_pass import NegativeSamplingPass
@@ -281,3 +282,24 @@ def test_pieces_that_may_cut_sentences_are_of_one_size(tokens):
     assert bounds[0] == 0 and bounds[-1] == 2518
     sizes = np.diff(bounds)
     assert 0 < sizes.min() <= sizes.max() <= min(tokens, sizes.min() + 1)
+
+
+def test_less_is_expected_of_negatives_in_small_vocabularies_and_with_many_threads():
+    def negatives_of(vocabulary, threads, **changes):
+        counts = (1e6 / np.arange(1, vocabulary + 1)).astype(np.int64) + 1
+        text = EncodedText(np.zeros(9, dtype=np.int32), np.array([0, 9]))
+        parameters = Parameters(vocabulary, 4, seed=1, initial_scale=1.0)
+        settings = TrainingSettings(dim=4, epochs=1, threads=threads, **changes).resolved(counts)
+        trainer = StreamTrainer(text, counts, parameters, settings)
+        assert isinstance(trainer._pass, NegativeSamplingPass)
+        return trainer._pass._negatives
+
+    usual = negatives_of(20_000, 2)
+    assert usual.remembered == MOST_REMEMBERED and usual.pool == 8
+    many = negatives_of(20_000, 8)
+    assert LEAST_REMEMBERED <= many.remembered < MOST_REMEMBERED and many.pool > usual.pool
+    for nothing in (negatives_of(20_000, 64), negatives_of(20, 1, learning_rate=0.05)):
+        assert nothing.remembered == 0 and nothing.pool == 16
+    # In deterministic mode it does not depend on the threads.
+    alone = [negatives_of(20_000, threads, deterministic=True) for threads in (1, 4)]
+    assert alone[0][:-1][1:] == alone[1][:-1][1:]
