@@ -531,6 +531,18 @@ def _ask_ahead(lanes, centers, outsides, batch, rows):  # type: ignore[no-untype
 
 
 @kernel
+def _remember(lanes, means, row, matrix, rows, factors, count, most, known):  # type: ignore[no-untyped-def]
+    """Add some rows of a matrix, times factors, to a decaying sum of about so many at the most.
+
+    Returns how many it is of then, given how many it was of.
+    """
+    kept = 1 - count / most
+    scale_row(lanes, means[row], kept, means[row])
+    add_pair_rows(lanes, means, row, matrix, rows, factors, 0, count)
+    return kept * known + count
+
+
+@kernel
 def _expect(lanes, outsides, panel, negatives, rate, batch):  # type: ignore[no-untyped-def]
     """Tell what is expected of a step: sigma of each negative, and the shifts that make up for it.
 
@@ -544,21 +556,20 @@ def _expect(lanes, outsides, panel, negatives, rate, batch):  # type: ignore[no-
 
     # The sum is the mean as far as it is known: means of few say little, and less is expected then.
     trust = np.float32(known[_NEGATIVES_KNOWN] / MOST_REMEMBERED)
-    outside_sum = means[_OUTSIDE_SUM]
-    scale_row(lanes, outside_sum, -rate * pool / MOST_REMEMBERED, means[_CENTER_SHIFT])
-    kept = 1 - pool / negatives.remembered
-    scale_row(lanes, outside_sum, kept, outside_sum)
-    add_pair_rows(lanes, means, _OUTSIDE_SUM, outsides, batch.negatives, batch.expected, 0, pool)
-    known[_NEGATIVES_KNOWN] = kept * known[_NEGATIVES_KNOWN] + pool
+    scale_row(lanes, means[_OUTSIDE_SUM], -rate * pool / MOST_REMEMBERED, means[_CENTER_SHIFT])
+    of_one = 1 / max(known[_CENTERS_KNOWN], 1.0)
+    scale_row(lanes, means[_CENTER_SUM], -rate * count * of_one, means[_OUTSIDE_SHIFT])
+
+    known[_NEGATIVES_KNOWN] = _remember(
+        lanes, means, _OUTSIDE_SUM, outsides, batch.negatives, batch.expected, pool,
+        negatives.remembered, known[_NEGATIVES_KNOWN],
+    )  # fmt: skip
+    known[_CENTERS_KNOWN] = _remember(
+        lanes, means, _CENTER_SUM, panel, batch.panel_rows, batch.weights, count,
+        2 * negatives.remembered, known[_CENTERS_KNOWN],
+    )  # fmt: skip
     for k in range(pool):
         batch.expected[k] *= trust
-
-    center_sum, of_one = means[_CENTER_SUM], 1 / max(known[_CENTERS_KNOWN], 1.0)
-    scale_row(lanes, center_sum, -rate * count * of_one, means[_OUTSIDE_SHIFT])
-    kept = 1 - count / (2 * negatives.remembered)
-    scale_row(lanes, center_sum, kept, center_sum)
-    add_pair_rows(lanes, means, _CENTER_SUM, panel, batch.panel_rows, batch.weights, 0, count)
-    known[_CENTERS_KNOWN] = kept * known[_CENTERS_KNOWN] + count
 
 
 @kernel

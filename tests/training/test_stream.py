@@ -302,4 +302,5 @@ def test_less_is_expected_of_negatives_in_small_vocabularies_and_with_many_threa
         assert nothing.remembered == 0 and nothing.pool == 16
     # In deterministic mode it does not depend on the threads.
     alone = [negatives_of(20_000, threads, deterministic=True) for threads in (1, 4)]
-    assert alone[0][:-1][1:] == alone[1][:-1][1:]
+    few, more = (found._replace(table=None, sigmas=None) for found in alone)  # but for arrays
+    assert few == more
