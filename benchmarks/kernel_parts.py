@@ -21,7 +21,7 @@ from nw2v import InputError
 from nw2v.jit import batches, kernel
 from nw2v.jit.batches import BATCH, CENTERS_AT_ONCE, COPIED
 from nw2v.jit.registers import aligned_zeros, row_layout
-from nw2v.kernels.negative_sampling import MOST_REMEMBERED, parts_of, pool_size
+from nw2v.kernels.batch_sizes import MOST_REMEMBERED, parts_of, pool_size
 
 ROWS = 60
 CALLS = 200
@@ -54,7 +54,7 @@ class Step:
 def _scores(n, lanes, outsides, negatives, centers, words, steps):  # type: ignore[no-untyped-def]
     for _ in range(n):
         last = len(negatives)
-        batches.batch_scores(lanes, outsides, negatives, 0, last, centers, words, BATCH, steps)
+        batches.batch_scores(lanes, outsides, negatives, last, centers, words, BATCH, steps)
 
 
 @kernel
@@ -122,7 +122,7 @@ def _pair_steps(n, lanes, outsides, words, steps, pairs, centers, members):  # t
 @kernel
 def _scatter(n, lanes, centers, words, gradients):  # type: ignore[no-untyped-def]
     for _ in range(n):
-        batches.scatter_rows(lanes, centers, words, 0, BATCH, gradients)
+        batches.scatter_rows(lanes, centers, words, BATCH, gradients)
 
 
 def calls_of(s: Step) -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], float]]:

@@ -12,9 +12,10 @@ from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.jit.random import stream_key
 from nw2v.kernels.pieces import ledger_for, one_piece
 from nw2v.kernels.stream import Piece, Text, window_law
+from nw2v.training.negative_sampling_pass import NegativeSamplingPass
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
-from nw2v.training.stream import STREAM_PASSES, StreamTrainer
+from nw2v.training.stream import StreamTrainer
 
 PASSES_OVER_A_ROW = 3
 """Each row of a center is multiplied and added to three times: score, gradient, update."""
@@ -52,7 +53,7 @@ class TrainingKernel:
             subsample=self.settings.subsample,
             shrink=self.settings.shrink_window,
         )
-        self._pass = STREAM_PASSES["negative_sampling"](
+        self._pass = NegativeSamplingPass(
             self.parameters,
             Text(np.asarray(text.tokens), np.asarray(text.offsets)),
             law,
@@ -64,8 +65,8 @@ class TrainingKernel:
     @property
     def pool(self) -> int:
         """Negatives that a center is trained against, in all steps of its batch."""
-        negatives: Any = self._pass._negatives  # type: ignore[union-attr]
-        return int(negatives.pool * negatives.parts)
+        negatives = self._pass.negatives
+        return negatives.pool * negatives.parts
 
     @property
     def noise(self) -> np.ndarray | None:

@@ -210,9 +210,9 @@ def train(
     threads : int, optional
         Unset: all cores that this process may use.
     deterministic : bool
-        Give the same vectors bit for bit for a seed, on however many cores: threads compute their
-        steps at the same time and make them in a fixed order, which takes about twice as long. The
-        naive softmax gives the same bits anyway.
+        Give the same vectors bit for bit for a seed, on however many cores. With negative sampling
+        the stream is then trained on by one thread, whatever `threads` is. The naive softmax and
+        the co-occurrence trainer use all threads and give the same bits anyway.
     dim : int
         Dimensions of the vectors.
     window : int

@@ -181,79 +181,73 @@ def batches_of(centers, most, alike):
     return [*batches, batch] if batch else batches
 
 
-def negative_sampling_pass(
-    V, U, sentences, keep_limits, window, shrink, key, negatives, rate, at_once=1
-):
+def negative_sampling_pass(V, U, sentences, law, key, negatives, sigmas, rate):
     """Train in place in float64 at a constant rate; return the sum of losses and the pairs.
 
-    The centers are cut into `at_once` parts, which make their steps at the same time: fewer, of
-    smaller batches, the more often one word is center. Each remembers means of its own.
+    Batches are the smaller, the more often one word is center.
     """
-    table, pool, K, most, parts, alike, pairs_alike, remembered, sigmas = negatives
-    sigmas = sigmas.astype(np.float64)
-    found = windows(sentences, keep_limits, window, shrink, key)
+    table, pool, K, most, parts, alike, pairs_alike, remembered, most_changes = negatives
+    found = windows(sentences, law.keep_limits, law.window, law.shrink, key)
     centers = [c for c, _ in found]
     of_words = [sum(len(outside) for k, outside in found if k == c) for c in set(centers)]
-    stable = max(1, int(pairs_alike * len(found) / max(1, *of_words)))
-    at_once = min(at_once, stable, max(2, stable // most))
-    at_once = 1 << (at_once.bit_length() - 1)  # a power of two
-    most = min(most, stable // at_once)
-    bounds = [len(found) * g // at_once for g in range(at_once + 1)]
-    lists = []
-    for first, last in itertools.pairwise(bounds):
-        place = random_bits(key ^ 0x6E6F697365, first) & len(table) - 1
-        steps = []
-        for batch in batches_of(centers[first:last], most, alike):
-            for part in range(parts):
-                words = [table[(place + k) & len(table) - 1] for k in range(pool)]
-                place += pool
-                some = []
-                for c, outside_words in (found[first + i] for i in batch):
-                    m = len(outside_words)
-                    of_part = outside_words[m * part // parts : m * (part + 1) // parts]
-                    some.append((c, of_part, m * K / (pool * parts)))
-                steps.append((some, words))
-        lists.append(steps)
+    most = min(most, max(1, int(pairs_alike * len(found) / max(1, *of_words))))
+    # How many of a window's pairs the average center word takes part in.
+    changes = (1 + K) * sum(n**2 for n in of_words) / len(found) / max(1, sum(of_words))
+    remembered = min(remembered, most_changes / (2 * max(changes, 1e-9)))
+    remembered = remembered if remembered >= 48 else 0.0
+    push = rate * K * sum(of_words) / len(found) / parts * (2 - remembered / 256)
+    most = min(most, max(1, int(6.4 * pool / max(push, 1e-9))))
+    place = random_bits(key ^ 0x6E6F697365, 0) & len(table) - 1
+    steps = []
+    for batch in batches_of(centers, most, alike):
+        for part in range(parts):
+            words = [table[(place + k) & len(table) - 1] for k in range(pool)]
+            place += pool
+            some = []
+            for c, outside_words in (found[i] for i in batch):
+                m = len(outside_words)
+                of_part = outside_words[m * part // parts : m * (part + 1) // parts]
+                some.append((c, of_part, m * K / (pool * parts)))
+            steps.append((some, words))
     loss, pairs = 0.0, 0
-    # Of each part: decaying sums over its negatives and centers, and how many there were of them.
-    sums_U, sums_V = np.zeros((2, len(lists), V.shape[1]))
-    known_U, known_V = np.zeros((2, len(lists)))
-    for together in itertools.zip_longest(*lists):
-        step_V, step_U, news = np.zeros_like(V), np.zeros_like(U), []
-        for part, (some, words) in ((g, step) for g, step in enumerate(together) if step):
-            trust = known_U[part] / 256
-            expected = [trust * sigmas[w] for w in words]
-            mean_U, mean_V = sums_U[part] / 256, sums_V[part] / max(known_V[part], 1)
-            observed = [0.0] * pool
-            for c, outside_words, weight in some:
-                for o in outside_words:
-                    s = sigmoid(U[o] @ V[c])
-                    loss -= math.log(s)
-                    step_V[c] += rate * (1 - s) * U[o]
-                    step_U[o] += rate * (1 - s) * V[c]
-                for k, w in enumerate(words):
-                    s = sigmoid(U[w] @ V[c])
-                    loss -= weight * math.log(sigmoid(-(U[w] @ V[c])))
-                    step_V[c] -= rate * weight * (s - expected[k]) * U[w]
-                    step_U[w] -= rate * weight * (s - expected[k]) * V[c]
-                    observed[k] += weight * s
-                step_V[c] -= rate * weight * pool * mean_U
-                pairs += len(outside_words)
+    # Decaying sums over the negatives and the centers, and how many there were of them.
+    sum_U, sum_V = np.zeros((2, V.shape[1]))
+    known_U = known_V = 0.0
+    for some, words in steps:
+        step_V, step_U = np.zeros_like(V), np.zeros_like(U)
+        trust = known_U / 256
+        expected = [trust * sigmas[w] for w in words]
+        mean_U, mean_V = sum_U / 256, sum_V / max(known_V, 1)
+        observed = [0.0] * pool
+        for c, outside_words, weight in some:
+            for o in outside_words:
+                s = sigmoid(U[o] @ V[c])
+                loss -= math.log(s)
+                step_V[c] += rate * (1 - s) * U[o]
+                step_U[o] += rate * (1 - s) * V[c]
             for k, w in enumerate(words):
-                step_U[w] -= rate * len(some) * expected[k] * mean_V
-            if remembered:
-                kept = 1 - pool / remembered
-                sums_U[part] = kept * sums_U[part] + sum(sigmas[w] * U[w] for w in words)
-                known_U[part] = kept * known_U[part] + pool
-                kept = 1 - len(some) / (2 * remembered)
-                sums_V[part] = kept * sums_V[part] + sum(weight * V[c] for c, _, weight in some)
-                known_V[part] = kept * known_V[part] + len(some)
-            total = sum(weight for _, _, weight in some)
-            news += [(w, observed[k] / total) for k, w in enumerate(words) if total]
+                s = sigmoid(U[w] @ V[c])
+                loss -= weight * math.log(sigmoid(-(U[w] @ V[c])))
+                step_V[c] -= rate * weight * (s - expected[k]) * U[w]
+                step_U[w] -= rate * weight * (s - expected[k]) * V[c]
+                observed[k] += weight * s
+            step_V[c] -= rate * weight * pool * mean_U
+            pairs += len(outside_words)
+        for k, w in enumerate(words):
+            step_U[w] -= rate * len(some) * expected[k] * mean_V
+        if remembered:
+            kept = 1 - pool / remembered
+            sum_U = kept * sum_U + sum(sigmas[w] * U[w] for w in words)
+            known_U = kept * known_U + pool
+            kept = 1 - len(some) / (2 * remembered)
+            sum_V = kept * sum_V + sum(weight * V[c] for c, _, weight in some)
+            known_V = kept * known_V + len(some)
         V += step_V
         U += step_U
-        for w, sigma in news:
-            sigmas[w] += (sigma - sigmas[w]) / 4
+        total = sum(weight for _, _, weight in some)
+        for k, w in enumerate(words):
+            if total:
+                sigmas[w] += (observed[k] / total - sigmas[w]) / 4
     return loss, pairs
 
 

@@ -4,7 +4,7 @@
 
 Texts of a few topics, words by Zipf's law. In small vocabularies every word changes while means are
 remembered, and what is expected lags behind. Prints the training loss of the last pass for several
-values of `nw2v.kernels.negative_sampling.MOST_CHANGES`; 0: nothing is remembered.
+values of `nw2v.kernels.batch_sizes.MOST_CHANGES`; 0: nothing is remembered.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import sys
 import numpy as np
 
 import nw2v
-from nw2v.kernels import negative_sampling
+from nw2v.kernels import batch_sizes
 
 TOPICS, SENTENCE = 5, 12
-CHOSEN = negative_sampling.MOST_CHANGES
+CHOSEN = batch_sizes.MOST_CHANGES
 
 
 def made_sentences(vocabulary: int, tokens: int) -> list[list[str]]:
@@ -35,7 +35,7 @@ def made_sentences(vocabulary: int, tokens: int) -> list[list[str]]:
 
 def last_loss(corpus: nw2v.Corpus, learning_rate: float, changes: float) -> float:
     """Train with so short a memory: mean loss a pair in the last pass."""
-    negative_sampling.MOST_CHANGES = changes
+    batch_sizes.MOST_CHANGES = changes
     model = nw2v.train(
         corpus, dim=20, subsample=0.0, learning_rate=learning_rate, threads=1, heldout_fraction=0.0
     )

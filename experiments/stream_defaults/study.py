@@ -25,7 +25,7 @@ from nw2v.evaluation import (
     load_similarity,
 )
 from nw2v.files import write_atomically
-from nw2v.kernels import negative_sampling
+from nw2v.kernels import batch_sizes
 
 HERE = Path(__file__).parent
 
@@ -67,15 +67,15 @@ def scores(model: nw2v.Model, analogies: Any, similarity: list[Any]) -> dict[str
 @contextmanager
 def negatives_of(pool: int, means: str) -> Iterator[None]:
     """Let steps share so many negatives, where `pool` is not 0, with or without their means."""
-    chosen = negative_sampling.pool_size, negative_sampling.remembered_negatives
+    chosen = batch_sizes.pool_size, batch_sizes.remembered_negatives
     if pool:
-        negative_sampling.pool_size = lambda *_: pool
+        batch_sizes.pool_size = lambda *_: pool
     if means == "none":
-        negative_sampling.remembered_negatives = lambda *_: 0.0
+        batch_sizes.remembered_negatives = lambda *_: 0.0
     try:
         yield
     finally:
-        negative_sampling.pool_size, negative_sampling.remembered_negatives = chosen
+        batch_sizes.pool_size, batch_sizes.remembered_negatives = chosen
 
 
 def table(results: dict[str, dict[str, float]]) -> str:

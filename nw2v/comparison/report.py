@@ -111,10 +111,11 @@ def _content(comparison: Comparison, command: str) -> Iterator[tuple[str, Any]]:
     reached = comparison.costs["best_cross_entropy"].max()
     yield (
         "text",
-        "Seconds of training in deterministic mode, in which the stream takes about twice as long, "
-        "on this machine, the means over seeds. Reading, counting co-occurrences (seconds, once) "
-        "and evaluation are not in them. Words: those of the text, times passes. Best: the lowest "
-        "held-out cross-entropy after any pass, chosen on the very text that it is measured on. "
+        "Seconds of training in deterministic mode, in which negative sampling by the stream uses "
+        "one core, on this machine, the means over seeds. Reading, counting co-occurrences "
+        "(seconds, once) and evaluation are not in them. Words: those of the text, times passes. "
+        "Best: the lowest held-out cross-entropy after any pass, chosen on the very text that it "
+        "is measured on. "
         f"The last column is the time to a cross-entropy of {reached:.4f}, which all of these "
         "systems reach.",
     )

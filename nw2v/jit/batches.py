@@ -1,13 +1,13 @@
 """The primitives of negative sampling: a batch of center vectors against rows of U.
 
-A batch is up to `BATCH` center vectors, the rows `members` of `panel` (V itself, or copies), which
-share their negative samples. With the scores, and later the steps, of one negative beside each
+A batch is up to `BATCH` center vectors, the rows `members` of V, which share their negative
+samples, the rows `rows` of U. With the scores, and later the steps, of one negative beside each
 other, one for each center, what centers and negatives have to do with each other is three small
 matrix products:
 
-    `batch_scores`       scores = U[rows] panel[members]^T
+    `batch_scores`       scores = U[rows] V[members]^T
     `sum_for_centers`    gradients = steps^T U[rows]
-    `add_from_batch`     U[rows] += steps panel[members]
+    `add_from_batch`     U[rows] += steps V[members]
 
 with the logistic terms (`noise_terms`) between, and with each sum goes a multiple of one more row
 (`nw2v.kernels.negative_sampling` tells which). Each number that is loaded serves several sums,
@@ -79,20 +79,12 @@ _IN_LOCKSTEP = 32
 # --- the plain twins ------------------------------------------------------------------------------
 
 
-def gather_rows(lanes, matrix, rows, count, panel):  # type: ignore[no-untyped-def]
-    """Copy ``matrix[rows[b]]`` to ``panel[b]``, for b < count."""
+def scatter_rows(lanes, matrix, rows, count, updates):  # type: ignore[no-untyped-def]
+    """Add ``updates[b]`` to ``matrix[rows[b]]``, for b < count: one after another."""
     for b in range(count):
         row = rows[b]
         for i in range(matrix.shape[1]):
-            panel[b, i] = matrix[row, i]
-
-
-def scatter_rows(lanes, matrix, rows, first, last, panel):  # type: ignore[no-untyped-def]
-    """Add ``panel[b]`` to ``matrix[rows[b]]``, for b = first ... last - 1: one after another."""
-    for b in range(first, last):
-        row = rows[b]
-        for i in range(matrix.shape[1]):
-            matrix[row, i] += panel[b, i]
+            matrix[row, i] += updates[b, i]
 
 
 def copy_words(lanes, words, first, count, target, place):  # type: ignore[no-untyped-def]
@@ -107,18 +99,18 @@ def fill_words(lanes, target, place, count, word):  # type: ignore[no-untyped-de
         target[place + k] = word
 
 
-def batch_scores(lanes, matrix, rows, first, last, panel, members, count, scores):  # type: ignore[no-untyped-def]
-    """Compute ``scores[k, b] = matrix[rows[k]] . panel[members[b]]`` for b < count.
+def batch_scores(lanes, matrix, rows, pool, centers, members, count, scores):  # type: ignore[no-untyped-def]
+    """Compute ``scores[k, b] = matrix[rows[k]] . centers[members[b]]`` for b < count.
 
-    For k = first ... last - 1; both `first` and `last` must be multiples of `ROWS_AT_ONCE`.
-    `members` needs valid entries up to a multiple of `CENTERS_AT_ONCE`: their scores may be set.
+    For k < pool, which must be a multiple of `ROWS_AT_ONCE`. `members` needs valid entries up to a
+    multiple of `CENTERS_AT_ONCE`: their scores may be set.
     """
-    for k in range(first, last):
+    for k in range(pool):
         row = rows[k]
         for b in range(count):
             total = np.float32(0)
             for i in range(matrix.shape[1]):
-                total += matrix[row, i] * panel[members[b], i]
+                total += matrix[row, i] * centers[members[b], i]
             scores[k, b] = total
 
 
@@ -161,9 +153,9 @@ def sum_for_centers(lanes, matrix, rows, count, steps, first, weights, start, gr
 
 
 def add_from_batch(  # type: ignore[no-untyped-def]
-    lanes, matrix, rows, first, last, steps, panel, members, count, expected, shift
+    lanes, matrix, rows, first, last, steps, centers, members, count, expected, shift
 ):
-    """Add ``steps[k, b] * panel[members[b]]``, b < count, to ``matrix[rows[k]]``: one by one.
+    """Add ``steps[k, b] * centers[members[b]]``, b < count, to ``matrix[rows[k]]``: one by one.
 
     And ``expected[k] * shift``. For k = first ... last - 1; both `first` and `last` must be
     multiples of `ROWS_AT_ONCE`. Up to a multiple of `CENTERS_AT_ONCE`, `members` needs valid
@@ -174,20 +166,20 @@ def add_from_batch(  # type: ignore[no-untyped-def]
         for b in range(count):
             step = steps[k, b]
             for i in range(matrix.shape[1]):
-                matrix[row, i] += step * panel[members[b], i]
+                matrix[row, i] += step * centers[members[b], i]
         for i in range(matrix.shape[1]):
             matrix[row, i] += expected[k] * shift[i]
 
 
-def pair_scores(lanes, matrix, rows, panel, members, count, scores):  # type: ignore[no-untyped-def]
-    """Compute ``scores[p] = matrix[rows[p]] . panel[members[p]]`` for p < count.
+def pair_scores(lanes, matrix, rows, centers, members, count, scores):  # type: ignore[no-untyped-def]
+    """Compute ``scores[p] = matrix[rows[p]] . centers[members[p]]`` for p < count.
 
     `rows` and `members` need valid entries, and `scores` room, up to a multiple of 4.
     """
     for p in range(count):
         total = np.float32(0)
         for i in range(matrix.shape[1]):
-            total += matrix[rows[p], i] * panel[members[p], i]
+            total += matrix[rows[p], i] * centers[members[p], i]
         scores[p] = total
 
 
@@ -199,12 +191,12 @@ def add_pair_rows(lanes, gradients, member, matrix, rows, steps, first, last):  
             gradients[member, i] += step * matrix[row, i]
 
 
-def add_to_rows(lanes, matrix, rows, steps, count, panel, members):  # type: ignore[no-untyped-def]
-    """Add ``steps[p] * panel[members[p]]`` to ``matrix[rows[p]]``, for p < count: one by one."""
+def add_to_rows(lanes, matrix, rows, steps, count, centers, members):  # type: ignore[no-untyped-def]
+    """Add ``steps[p] * centers[members[p]]`` to ``matrix[rows[p]]``, for p < count: one by one."""
     for p in range(count):
         row, member, step = rows[p], members[p], steps[p]
         for i in range(matrix.shape[1]):
-            matrix[row, i] += step * panel[member, i]
+            matrix[row, i] += step * centers[member, i]
 
 
 def logistic_terms(lanes, scores, count, label, weight, rate, steps):  # type: ignore[no-untyped-def]
@@ -240,26 +232,14 @@ def prefetch_rows(lanes, matrix, rows, first, last):  # type: ignore[no-untyped-
 # --- LLVM code ------------------------------------------------------------------------------------
 
 
-def _emit_gather_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, count, panel = arguments
-    length = registers * LANES
-    with cgutils.for_range(builder, count) as loop:
-        start = row_start(builder, rows, loop.index, length)
-        (target,) = row_starts(builder, [loop.index], length)
-        for column in range(0, length, LANES):
-            value = load_register(builder, matrix, plus(builder, start, column))
-            pointer = register_pointer(builder, panel, plus(builder, target, column), LANES)
-            store(builder, value, pointer, FLOAT_BYTES * LANES)
-
-
 def _emit_scatter_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, first, last, panel = arguments
+    matrix, rows, count, updates = arguments
     length = registers * LANES
-    with cgutils.for_range_slice(builder, first, last, number(1)) as (b, _):
+    with cgutils.for_range_slice(builder, number(0), count, number(1)) as (b, _):
         start = row_start(builder, rows, b, length)
         (source,) = row_starts(builder, [b], length)
         for column in range(0, length, LANES):
-            more = load_register(builder, panel, plus(builder, source, column))
+            more = load_register(builder, updates, plus(builder, source, column))
             place = plus(builder, start, column)
             value = builder.fadd(load_register(builder, matrix, place), more)
             pointer = register_pointer(builder, matrix, place, LANES)
@@ -292,16 +272,16 @@ def _emit_fill_words(builder: ir.IRBuilder, registers: int, arguments: list[ir.V
 
 
 def _emit_batch_scores(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, first, last, panel, members, count, scores = arguments
+    matrix, rows, pool, centers, members, count, scores = arguments
     length, many = registers * LANES, CENTERS_AT_ONCE
     few = ROWS_AT_ONCE if many * ROWS_AT_ONCE <= MOST_SUMS else 2
-    with cgutils.for_range_slice(builder, first, last, number(few)) as (k, _):
+    with cgutils.for_range_slice(builder, number(0), pool, number(few)) as (k, _):
         us = [row_start(builder, rows, plus(builder, k, t), length) for t in range(few)]
         with cgutils.for_range_slice(builder, number(0), count, number(many)) as (b, _):
             vs = [row_start(builder, members, plus(builder, b, t), length) for t in range(many)]
             sums = sums_of_tile(builder, few, many)
             for column in range(0, length, LANES):
-                values = [load_register(builder, panel, plus(builder, v, column)) for v in vs]
+                values = [load_register(builder, centers, plus(builder, v, column)) for v in vs]
                 for u, totals in zip(us, sums, strict=True):
                     factor = load_register(builder, matrix, plus(builder, u, column))
                     for value, total in zip(values, totals, strict=True):
@@ -392,7 +372,7 @@ def _emit_sum_for_centers(builder: ir.IRBuilder, registers: int, arguments: list
 
 
 def _emit_add_from_batch(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, begin, end, steps, panel, members, count, expected, shift = arguments
+    matrix, rows, begin, end, steps, centers, members, count, expected, shift = arguments
     length, tile = registers * LANES, ROWS_AT_ONCE
     for columns in stretches(registers, MOST_SUMS // tile):
         with cgutils.for_range_slice(builder, begin, end, number(tile)) as (k, _):
@@ -404,7 +384,7 @@ def _emit_add_from_batch(builder: ir.IRBuilder, registers: int, arguments: list[
             ):
                 for b in (plus(builder, first, step) for step in range(CENTERS_AT_ONCE)):
                     start = row_start(builder, members, b, length)
-                    vs = [load_register(builder, panel, plus(builder, start, c)) for c in columns]
+                    vs = [load_register(builder, centers, plus(builder, start, c)) for c in columns]
                     for t in range(tile):
                         step = load_splat(builder, steps, builder.add(places[t], b))
                         for v, total in zip(vs, sums[t], strict=True):
@@ -425,7 +405,7 @@ def _emit_add_from_batch(builder: ir.IRBuilder, registers: int, arguments: list[
 
 
 def _emit_pair_scores(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, panel, members, count, scores = arguments
+    matrix, rows, centers, members, count, scores = arguments
     length, tile = registers * LANES, 4
     with cgutils.for_range_slice(builder, number(0), count, number(tile)) as (p, _):
         pairs = [plus(builder, p, t) for t in range(tile)]
@@ -435,7 +415,7 @@ def _emit_pair_scores(builder: ir.IRBuilder, registers: int, arguments: list[ir.
         for column in range(0, length, LANES):
             for t in range(tile):
                 u = load_register(builder, matrix, plus(builder, us[t], column))
-                v = load_register(builder, panel, plus(builder, vs[t], column))
+                v = load_register(builder, centers, plus(builder, vs[t], column))
                 sums[t] = fused(builder, u, v, sums[t])
         pointer = register_pointer(builder, scores, p, tile)
         store(builder, sum_lanes_of_four(builder, sums), pointer, FLOAT_BYTES)
@@ -464,14 +444,14 @@ def _emit_add_pair_rows(builder: ir.IRBuilder, registers: int, arguments: list[i
 
 
 def _emit_add_to_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, steps, count, panel, members = arguments
+    matrix, rows, steps, count, centers, members = arguments
     length = registers * LANES
     with cgutils.for_range(builder, count) as loop:
         step = load_splat(builder, steps, loop.index)
         row = row_start(builder, rows, loop.index, length)
         member = row_start(builder, members, loop.index, length)
         for column in range(0, length, LANES):
-            v = load_register(builder, panel, plus(builder, member, column))
+            v = load_register(builder, centers, plus(builder, member, column))
             place = plus(builder, row, column)
             u = load_register(builder, matrix, place)
             pointer = register_pointer(builder, matrix, place, LANES)
@@ -548,11 +528,10 @@ def _emit_prefetch_rows(builder: ir.IRBuilder, registers: int, arguments: list[i
 
 # --- both together -------------------------------------------------------------------------------
 
-also_in_registers(gather_rows, _emit_gather_rows, "aaia")
-also_in_registers(scatter_rows, _emit_scatter_rows, "aaiia")
+also_in_registers(scatter_rows, _emit_scatter_rows, "aaia")
 also_in_registers(copy_words, _emit_copy_words, "aiiai")
 also_in_registers(fill_words, _emit_fill_words, "aiii")
-also_in_registers(batch_scores, _emit_batch_scores, "aaiiaaia")
+also_in_registers(batch_scores, _emit_batch_scores, "aaiaaia")
 also_in_registers(noise_terms, _emit_noise_terms, "aiafaa", types.float32)
 also_in_registers(sum_for_centers, _emit_sum_for_centers, "aaiaiaaa")
 also_in_registers(add_from_batch, _emit_add_from_batch, "aaiiaaaiaa")

@@ -40,9 +40,8 @@ def compile_ahead(settings: Mapping[str, Any]) -> None:
     settings : mapping
         Keywords of `nw2v.train`; those that are no settings of a trainer do not count.
     """
-    negatives = negative_sampling
     kernels: dict[str, tuple[Any, ...]] = {
-        "stream": (naive_softmax.work, negatives.work_together, negatives.negative_sampling_pass),
+        "stream": (naive_softmax.work, negative_sampling.negative_sampling_pass),
         "cooccurrence": (exact_tiles.softmax_exponentials, exact_tiles.sampling_residuals),
     }
     if any(is_kept(kernel) for kernel in kernels[settings["trainer"]]):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from nw2v.jit.batches import BATCH
+from nw2v.kernels.noise import noise_counts, noise_table
 from nw2v.kernels.stream import Text
+from nw2v.kernels.window_batches import Negatives
 
 
 def random_text(seed=0, vocabulary=30, sentences=40, longest=20):
@@ -16,3 +19,22 @@ def random_text(seed=0, vocabulary=30, sentences=40, longest=20):
     tokens = np.array([w for sentence in words for w in sentence], dtype=np.int32)
     offsets = np.cumsum([0] + [len(sentence) for sentence in words]).astype(np.int64)
     return words, Text(tokens, offsets), np.bincount(tokens, minlength=vocabulary)
+
+
+def negatives_for(
+    counts,
+    *,
+    pool=8,
+    K=5,
+    windows=BATCH,
+    parts=1,
+    alike=2,
+    pairs_alike=1e6,
+    remembered=100.0,
+    most_changes=1e9,
+):
+    """Negative samples by these counts, and how many windows share them."""
+    table = noise_table(noise_counts(counts / counts.sum()), 1)
+    return Negatives(
+        table, pool, float(K), windows, parts, alike, pairs_alike, remembered, most_changes
+    )

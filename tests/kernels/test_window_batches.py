@@ -1,0 +1,78 @@
+"""What steps are about: where batches end, and which negatives they have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nw2v.jit.batches import COPIED
+from nw2v.kernels import window_batches
+from nw2v.kernels.stream import Windows
+from nw2v.kernels.window_batches import BATCH_COUNTERS, COUNTERS
+from tests import naive
+from tests.kernels.texts import negatives_for
+
+
+@pytest.mark.parametrize("pool", [4, 8, 12, 16])
+def test_negatives_are_read_on_from_the_beginning_of_the_table(pool):
+    negatives = negatives_for(np.arange(1, 50), pool=pool)
+    places = window_batches._last_place(negatives) + 1
+    table = negatives.table[:places]
+    for before in (0, 2, 4, pool):
+        place = (places - before) % places
+        words = np.zeros(pool + COPIED, dtype=np.int32)
+        after = window_batches._draw_negatives((), negatives, place, words)
+        np.testing.assert_array_equal(words[:pool], table[(place + np.arange(pool)) % places])
+        assert after == (place + pool) % places
+
+
+def batches_by_kernel(given, most, alike):
+    words = np.array(given, dtype=np.int32)
+    tally = np.zeros(BATCH_COUNTERS, dtype=np.int32)
+    found, first = [], 0
+    while first < len(given):
+        end = min(first + most, len(given))
+        last = window_batches._end_of_batch(words, first, end, alike, tally)
+        found.append(list(range(first, last)))
+        first = last
+    assert not tally.any()
+    return found
+
+
+def test_a_batch_ends_before_a_word_is_center_too_often():
+    given = [3, 3, 5, 3, 3, 3, 7, 8, 9, 9]
+    expected = [[0, 1, 2], [3, 4], [5, 6, 7, 8], [9]]
+    assert batches_by_kernel(given, 4, 2) == naive.batches_of(given, 4, 2) == expected
+
+
+def test_words_that_share_a_counter_do_not_end_a_batch():
+    other = 3 + BATCH_COUNTERS
+    assert batches_by_kernel([3, other, 3, other], 4, 2) == [[0, 1, 2, 3]]
+    given = [3, other, 3, 3, other, other]
+    assert batches_by_kernel(given, 6, 2) == naive.batches_of(given, 6, 2) == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize("other", [2, 1 + COUNTERS])
+def test_a_batch_has_fewer_windows_where_one_word_has_most_pairs(other):
+    words = np.array([1, other, 1, 3, 1, 4], dtype=np.int32)
+    windows = Windows(words, np.zeros(6, dtype=np.int32), np.array([4, 4, 4, 4, 5, 5], np.int32))
+    tally = np.zeros(2 * COUNTERS, dtype=np.int32)
+    # Word 1 has 3 + 3 + 4 of 20 pairs; with the other word, which shares its counter, it has 13.
+    for pairs_alike, most in ((0.01, 1), (10.0, 6), (50.0, 30), (100.0, 32)):
+        negatives = negatives_for(np.ones(5), pairs_alike=pairs_alike)
+        found, remembered = window_batches._suit_piece(windows, 6, negatives, 1e-6, tally)
+        assert found == most and remembered == 100
+        assert not tally.any()
+
+
+def test_less_is_remembered_of_a_piece_that_names_few_words():
+    tally = np.zeros(COUNTERS, dtype=np.int32)
+    # Each window has 4 outside words: the average word takes part in 4 (1 + K) / words a window.
+    last = np.full(200, 5, dtype=np.int32)
+    found = []
+    for words in (200, 40, 25, 10):
+        windows = Windows(np.arange(200, dtype=np.int32) % words, 0 * last, last)
+        negatives = negatives_for(np.ones(5), remembered=256.0, most_changes=120.0)
+        found.append(window_batches._suit_piece(windows, 200, negatives, 0.075, tally))
+    # K' negatives may be pushed by 6.4 K' full pairs, and half as far where nothing is remembered.
+    assert found == [(32, 256.0), (21, 100.0), (19, 62.5), (17, 0.0)]
