@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -35,10 +37,9 @@ def made_sentences(vocabulary: int, tokens: int) -> list[list[str]]:
 
 def last_loss(corpus: nw2v.Corpus, learning_rate: float, changes: float) -> float:
     """Train with so short a memory: mean loss a pair in the last pass."""
-    batch_sizes.MOST_CHANGES = changes
-    model = nw2v.train(
-        corpus, dim=20, subsample=0.0, learning_rate=learning_rate, threads=1, heldout_fraction=0.0
-    )
+    setting: dict[str, Any] = {"dim": 20, "subsample": 0.0, "threads": 1, "heldout_fraction": 0.0}
+    with patch.object(batch_sizes, "MOST_CHANGES", changes):
+        model = nw2v.train(corpus, learning_rate=learning_rate, **setting)
     losses = model.history["train/loss"].dropna()
     return float(losses.tail(len(losses) // 5).mean())
 
