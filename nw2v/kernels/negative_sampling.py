@@ -81,7 +81,7 @@ SIGMA_RATE = 0.25
 """How far the expected sigma of a word goes towards what a step observed."""
 
 # Places in `Scratch.amounts`: the loss so far, and how many negatives and centers are remembered.
-LOSS, NEGATIVES_KNOWN, CENTERS_KNOWN = range(3)
+_LOSS, NEGATIVES_KNOWN, CENTERS_KNOWN = range(3)
 
 # Rows of `Scratch.means`: decaying sums over the negatives and the centers of the steps before, and
 # what they make of this step: of a center's update for each unit of weight, and of a negative's row
@@ -226,30 +226,25 @@ def _learn_sigmas(step, scratch):  # type: ignore[no-untyped-def]
 
 
 @kernel_in_callers
-def score_step(lanes, centers, outsides, step, scores, of_pairs):  # type: ignore[no-untyped-def]
+def _score_step(lanes, centers, outsides, step, scratch):  # type: ignore[no-untyped-def]
     """Compute the scores of a step's negatives, with each of its centers, and of its pairs."""
-    count, pairs, pool = step.state[COUNT], step.state[PAIRS], len(scores)
-    noise, words = step.negatives, step.outside_words
-    batch_scores(lanes, outsides, noise, pool, centers, step.centers, count, scores)
-    pair_scores(lanes, outsides, words, centers, step.members, pairs, of_pairs)
+    count, pairs, pool = step.state[COUNT], step.state[PAIRS], len(scratch.scores)
+    noise, words, members = step.negatives, step.outside_words, step.members
+    batch_scores(lanes, outsides, noise, pool, centers, step.centers, count, scratch.scores)
+    pair_scores(lanes, outsides, words, centers, members, pairs, scratch.pair_scores)
 
 
 @kernel_in_callers
-def make_step(lanes, centers, outsides, step, scratch):  # type: ignore[no-untyped-def]
+def _make_step(lanes, centers, outsides, step, scratch):  # type: ignore[no-untyped-def]
     """Make of the scores what each vector is to change by, and change it; add to the loss.
 
     Vectors of the centers come last: the others' changes are computed from them.
     """
-    count, pairs, pool, one = (
-        step.state[COUNT],
-        step.state[PAIRS],
-        len(scratch.scores),
-        np.float32(1),
-    )
-    rate, weights, asked = np.float32(step.amounts[RATE]), step.weights, scratch.asked
+    count, pairs, pool = step.state[COUNT], step.state[PAIRS], len(scratch.scores)
+    one, rate = np.float32(1), np.float32(step.amounts[RATE])
     noise, rows, words, members = step.negatives, step.centers, step.outside_words, step.members
     steps, pair_steps, gradients = scratch.scores, scratch.pair_scores, scratch.gradients
-    expected, means = scratch.expected, scratch.means
+    weights, expected, means, asked = step.weights, scratch.expected, scratch.means, scratch.asked
     asked[_OUTSIDES_ASKED] = asked[_CENTERS_ASKED] = 0
 
     if step.amounts[REMEMBERED] > 0:
@@ -258,7 +253,7 @@ def make_step(lanes, centers, outsides, step, scratch):  # type: ignore[no-untyp
         _forget(scratch)
     loss = np.float64(noise_terms(lanes, steps, pool, weights, rate, expected, scratch.observed))
     loss += np.float64(logistic_terms(lanes, pair_steps, pairs, one, one, rate, pair_steps))
-    scratch.amounts[LOSS] += loss
+    scratch.amounts[_LOSS] += loss
 
     shift = means[_CENTER_SHIFT]
     for b in range(0, count, CENTERS_AT_ONCE):
@@ -310,10 +305,10 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
     while place != NO_PIECE:
         piece = piece_at(pieces, place)
         kept = begin_piece(text, law, negatives, piece, windows, tally, course)
-        scratch.amounts[LOSS] = 0.0
+        scratch.amounts[_LOSS] = 0.0
         while is_left(course):
             list_step(lanes, windows, law, negatives, course, step)
-            score_step(lanes, centers, outsides, step, scratch.scores, scratch.pair_scores)
-            make_step(lanes, centers, outsides, step, scratch)
-        complete_piece(ledger, place, scratch.amounts[LOSS], course.state[ALL_PAIRS], kept)
+            _score_step(lanes, centers, outsides, step, scratch)
+            _make_step(lanes, centers, outsides, step, scratch)
+        complete_piece(ledger, place, scratch.amounts[_LOSS], course.state[ALL_PAIRS], kept)
         place = take_piece(ledger)
