@@ -63,15 +63,20 @@ def test_the_loss_starts_where_it_must_and_falls(loss, first):
     ).all()
 
 
+def assert_same_bits(trainers, reports):
+    for trainer, its_reports in zip(trainers[1:], reports[1:], strict=True):
+        for matrix in ("centers", "outsides"):
+            np.testing.assert_array_equal(
+                getattr(trainer.parameters, matrix), getattr(trainers[0].parameters, matrix)
+            )
+        assert [r.loss for r in its_reports] == [r.loss for r in reports[0]]
+
+
 @pytest.mark.parametrize("loss", ["negative_sampling", "naive_softmax"])
 def test_one_thread_repeats_bit_for_bit(loss):
     trainers = [stream_trainer(loss=loss, epochs=2, seed=5) for _ in range(2)]
     reports = [run(trainer) for trainer in trainers]
-    for matrix in ("centers", "outsides"):
-        np.testing.assert_array_equal(
-            getattr(trainers[0].parameters, matrix), getattr(trainers[1].parameters, matrix)
-        )
-    assert [r.loss for r in reports[0]] == [r.loss for r in reports[1]]
+    assert_same_bits(trainers, reports)
     other = stream_trainer(loss=loss, epochs=2, seed=6)
     run(other)
     assert (other.parameters.centers != trainers[0].parameters.centers).any()
@@ -81,12 +86,7 @@ def test_deterministic_gives_the_same_bits_for_any_number_of_threads():
     trainers = [stream_trainer(epochs=2, deterministic=True, threads=n) for n in (1, 3)]
     trainers.append(stream_trainer(epochs=2, threads=1))  # as one thread does
     reports = [run(trainer) for trainer in trainers]
-    for other in (1, 2):
-        for matrix in ("centers", "outsides"):
-            np.testing.assert_array_equal(
-                getattr(trainers[0].parameters, matrix), getattr(trainers[other].parameters, matrix)
-            )
-        assert [r.loss for r in reports[0]] == [r.loss for r in reports[other]]
+    assert_same_bits(trainers, reports)
 
 
 def softmax_trainer_on_one_long_sentence(threads, deterministic=False):
@@ -118,12 +118,7 @@ def test_the_naive_softmax_gives_the_same_bits_for_any_number_of_threads(monkeyp
     if COMPILED:
         assert [len(trainer._pass.helpers) for trainer in trainers] == [0, 1, 2]
     reports = [run(trainer) for trainer in trainers]
-    for other in (1, 2):
-        for matrix in ("centers", "outsides"):
-            np.testing.assert_array_equal(
-                getattr(trainers[0].parameters, matrix), getattr(trainers[other].parameters, matrix)
-            )
-        assert [r.loss for r in reports[0]] == [r.loss for r in reports[other]]
+    assert_same_bits(trainers, reports)
 
 
 def test_a_long_sentence_is_reported_on_and_interrupted_within(monkeypatch):
