@@ -181,22 +181,28 @@ def batches_of(centers, most, alike):
     return [*batches, batch] if batch else batches
 
 
-def negative_sampling_pass(V, U, sentences, law, key, negatives, sigmas, rate):
-    """Train in place in float64 at a constant rate; return the sum of losses and the pairs.
+def negative_sampling_pass(V, U, sentences, law, key, negatives, sigmas, first_rate, last_rate):
+    """Train in place in float64 at a falling rate; return the sum of losses and the pairs.
 
     Batches are the smaller, the more often one word is center.
     """
-    table, pool, K, most, parts, alike, pairs_alike, remembered, most_changes = negatives
+    table, pool, largest_pool, K, most, parts, alike, pairs_alike, usual, *rest = negatives
+    most_changes, concentration = rest
     found = windows(sentences, law.keep_limits, law.window, law.shrink, key)
     centers = [c for c, _ in found]
     of_words = [sum(len(outside) for k, outside in found if k == c) for c in set(centers)]
     most = min(most, max(1, int(pairs_alike * len(found) / max(1, *of_words))))
     # How many of a window's pairs the average center word takes part in.
-    changes = (1 + K) * sum(n**2 for n in of_words) / len(found) / max(1, sum(of_words))
-    remembered = min(remembered, most_changes / (2 * max(changes, 1e-9)))
+    squares, total = sum(n**2 for n in of_words), max(1, sum(of_words))
+    changes = (1 + K) * squares / len(found) / total
+    remembered = min(256, most_changes / (2 * max(changes, 1e-9)))
     remembered = remembered if remembered >= 48 else 0.0
-    push = rate * K * sum(of_words) / len(found) / parts * (2 - remembered / 256)
-    most = min(most, max(1, int(6.4 * pool / max(push, 1e-9))))
+    if squares / total**2 > 2 * (concentration + 1 / len(found)) and changes * 2048 > most_changes:
+        pool, remembered = largest_pool, min(usual, remembered)
+        push = first_rate * K * total / len(found) / parts * (2 - remembered / 256)
+        most = min(most, max(1, int(3.2 * pool / max(push, 1e-9))))
+    else:
+        remembered = usual
     place = random_bits(key ^ 0x6E6F697365, 0) & len(table) - 1
     steps = []
     for batch in batches_of(centers, most, alike):
@@ -208,12 +214,14 @@ def negative_sampling_pass(V, U, sentences, law, key, negatives, sigmas, rate):
                 m = len(outside_words)
                 of_part = outside_words[m * part // parts : m * (part + 1) // parts]
                 some.append((c, of_part, m * K / (pool * parts)))
-            steps.append((some, words))
+            done = batch[0] / len(found)
+            rate = first_rate + (last_rate - first_rate) * done
+            steps.append((some, words, rate))
     loss, pairs = 0.0, 0
     # Decaying sums over the negatives and the centers, and how many there were of them.
     sum_U, sum_V = np.zeros((2, V.shape[1]))
     known_U = known_V = 0.0
-    for some, words in steps:
+    for some, words, rate in steps:
         step_V, step_U = np.zeros_like(V), np.zeros_like(U)
         trust = known_U / 256
         expected = [trust * sigmas[w] for w in words]

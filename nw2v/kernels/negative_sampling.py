@@ -62,6 +62,7 @@ from nw2v.kernels.window_batches import (
     COUNT,
     COUNTERS,
     PAIRS,
+    POOL,
     RATE,
     REMEMBERED,
     SOON_CENTERS,
@@ -132,7 +133,10 @@ def scratch_for(vocabulary: int, window: int, pool: int, length: int) -> Scratch
 
 
 def workspace_for(tokens: int, vocabulary: int, window: int, pool: int, length: int) -> Workspace:
-    """Allocate scratch memory for pieces of at most `tokens` tokens, rows of `length` floats."""
+    """Allocate scratch memory for pieces of at most `tokens` tokens, rows of `length` floats.
+
+    `pool` is the largest K'.
+    """
     return Workspace(
         windows=windows_for(tokens + window + BATCH),
         tally=zeros_on_own_lines(max(vocabulary, COUNTERS), np.int32),
@@ -193,7 +197,7 @@ def _expect(lanes, centers, outsides, step, scratch):  # type: ignore[no-untyped
     That comes from the steps before; then this one's negatives and centers are remembered, too.
     """
     means, known, remembered = scratch.means, scratch.amounts, step.amounts[REMEMBERED]
-    pool, count, rate = len(scratch.scores), step.state[COUNT], np.float32(step.amounts[RATE])
+    pool, count, rate = step.state[POOL], step.state[COUNT], np.float32(step.amounts[RATE])
     for k in range(pool):
         scratch.expected[k] = scratch.sigmas[step.negatives[k]]
 
@@ -220,7 +224,7 @@ def _learn_sigmas(step, scratch):  # type: ignore[no-untyped-def]
     """Let what a step observed of its negatives change what is expected of their words."""
     weight, sigmas = step.amounts[WEIGHT], scratch.sigmas
     if weight > 0:
-        for k in range(len(scratch.scores)):
+        for k in range(step.state[POOL]):
             word = step.negatives[k]
             sigmas[word] += np.float32(SIGMA_RATE * (scratch.observed[k] / weight - sigmas[word]))
 
@@ -228,7 +232,7 @@ def _learn_sigmas(step, scratch):  # type: ignore[no-untyped-def]
 @kernel_in_callers
 def _score_step(lanes, centers, outsides, step, scratch):  # type: ignore[no-untyped-def]
     """Compute the scores of a step's negatives, with each of its centers, and of its pairs."""
-    count, pairs, pool = step.state[COUNT], step.state[PAIRS], len(scratch.scores)
+    count, pairs, pool = step.state[COUNT], step.state[PAIRS], step.state[POOL]
     noise, words, members = step.negatives, step.outside_words, step.members
     batch_scores(lanes, outsides, noise, pool, centers, step.centers, count, scratch.scores)
     pair_scores(lanes, outsides, words, centers, members, pairs, scratch.pair_scores)
@@ -240,7 +244,7 @@ def _make_step(lanes, centers, outsides, step, scratch):  # type: ignore[no-unty
 
     Vectors of the centers come last: the others' changes are computed from them.
     """
-    count, pairs, pool = step.state[COUNT], step.state[PAIRS], len(scratch.scores)
+    count, pairs, pool = step.state[COUNT], step.state[PAIRS], step.state[POOL]
     one, rate = np.float32(1), np.float32(step.amounts[RATE])
     noise, rows, words, members = step.negatives, step.centers, step.outside_words, step.members
     steps, pair_steps, gradients = scratch.scores, scratch.pair_scores, scratch.gradients

@@ -13,7 +13,7 @@ from nw2v.jit.atomics import zeros_in_whole_lines
 from nw2v.jit.batches import BATCH, COPIED, copy_words, fill_words
 from nw2v.jit.compile import kernel, kernel_in_callers
 from nw2v.jit.random import random_bits, word64
-from nw2v.kernels.batch_sizes import remembered_negatives, windows_for_pool
+from nw2v.kernels.batch_sizes import MOST_REMEMBERED, remembered_negatives, windows_for_pool
 from nw2v.kernels.noise import TABLE_REPEATS
 from nw2v.kernels.stream import draw_windows
 
@@ -23,18 +23,20 @@ _ALL_BITS = word64(0xFFFFFFFF)
 COUNTERS, BATCH_COUNTERS = 1024, 256
 """Counters that tell quickly whether one word may be too frequent in a piece of text or in a batch:
 several words share one. Powers of two."""
+LOCAL = 2.0
+"""How much more concentrated on few words than the text a piece must be to be treated apart."""
 
 # Places in `Course.state`: the first center of the batch, of the next one, and the end of all; how
-# many centers a batch may have; which part of their pairs is next; where in the noise table the
-# next negatives stand; how many pairs all steps so far have.
-_FIRST, _NEXT, _END, _WINDOWS, _PART, _NOISE_PLACE, ALL_PAIRS = range(7)
+# many centers a batch may have, and negatives a step; which part of their pairs is next; where in
+# the noise table the next negatives stand; how many pairs all steps so far have.
+_FIRST, _NEXT, _END, _WINDOWS, _POOL, _PART, _NOISE_PLACE, ALL_PAIRS = range(8)
 # Places in `Course.amounts`: the learning rate of center 0, how it rises, and how many negatives
 # are remembered.
 _FIRST_RATE, _SLOPE, _REMEMBERED = range(3)
 
-# Places in `Step.state`: how many centers and pairs the step has, and how many rows of each matrix
-# the course's next step needs.
-COUNT, PAIRS, SOON_OUTSIDES, SOON_CENTERS = range(4)
+# Places in `Step.state`: how many centers, pairs and negatives the step has, and how many rows of
+# each matrix the course's next step needs.
+COUNT, PAIRS, POOL, SOON_OUTSIDES, SOON_CENTERS = range(5)
 # Places in `Step.amounts`: its learning rate, the sum of its weights, and how many negatives are
 # remembered.
 RATE, WEIGHT, REMEMBERED = range(3)
@@ -44,7 +46,8 @@ class Negatives(NamedTuple):
     """The shared negative samples, and how many windows share them."""
 
     table: np.ndarray  # (power of two + `TABLE_REPEATS`,) int32, the noise distribution, shuffled
-    pool: int  # K', negatives of a step, at most `TABLE_REPEATS`
+    pool: int  # K', negatives of a step
+    largest_pool: int  # K' in pieces that name few words: at most `TABLE_REPEATS`
     per_pair: float  # K, negatives a pair that they stand for
     windows: int  # of a batch, at most BATCH
     parts: int  # steps of a batch, each for so large a part of the pairs of every window
@@ -52,6 +55,7 @@ class Negatives(NamedTuple):
     pairs_alike: float  # pairs of one center word, on average, that a batch may have
     remembered: float  # negatives that running means are of, and half the centers; 0: none
     most_changes: float  # how far what they remember may change meanwhile: `MOST_CHANGES`
+    concentration: float  # sum of the squares of the words' shares of all centers
 
 
 class Course(NamedTuple):
@@ -80,7 +84,7 @@ class Step(NamedTuple):
 def course_for() -> Course:
     """Allocate a course."""
     return Course(
-        state=zeros_in_whole_lines(7, np.int64),
+        state=zeros_in_whole_lines(8, np.int64),
         amounts=zeros_in_whole_lines(3, np.float64),
         tally=zeros_in_whole_lines(BATCH_COUNTERS, np.int32),
     )
@@ -95,7 +99,7 @@ def step_for(window: int, pool: int) -> Step:
     """Allocate room for what a step is about."""
     pairs = room_for_pairs(window)
     return Step(
-        state=zeros_in_whole_lines(4, np.int64),
+        state=zeros_in_whole_lines(5, np.int64),
         amounts=zeros_in_whole_lines(3, np.float64),
         centers=zeros_in_whole_lines(BATCH, np.int32),
         weights=zeros_in_whole_lines(BATCH, np.float32),
@@ -127,13 +131,13 @@ def _count_pairs(windows, kept, tally, mask):  # type: ignore[no-untyped-def]
         The sum of these numbers, of their squares, and the largest.
     """
     words, first, last = windows
-    total, squares, most = 0, 0, 1
+    total, squares, most = np.int64(0), np.int64(0), np.int64(1)
     for i in range(kept):
-        counter, pairs = _counter_of(words[i], mask), last[i] - first[i] - 1
-        before = tally[counter]
+        counter = _counter_of(words[i], mask)
+        before, pairs = np.int64(tally[counter]), np.int64(last[i] - first[i] - 1)
         tally[counter] = before + pairs
         total += pairs
-        squares += np.int64(pairs) * (2 * before + pairs)
+        squares += pairs * (2 * before + pairs)
         most = max(most, before + pairs)
     for i in range(kept):
         tally[_counter_of(words[i], mask)] = 0
@@ -142,23 +146,36 @@ def _count_pairs(windows, kept, tally, mask):  # type: ignore[no-untyped-def]
 
 @kernel
 def _suit_piece(windows, kept, negatives, rate, tally):  # type: ignore[no-untyped-def]
-    """Choose how many windows of a piece a batch has, and how many negatives are remembered in it.
+    """Choose how many windows of a piece a batch has, how many negatives, and how many remembered.
 
-    Fewer than elsewhere, where the piece names one word or a few again and again. Whether it does
-    is told from few counters, which several words share, if they leave no doubt.
+    Fewer windows than elsewhere, more negatives and less memory, where the piece names one word or
+    a few much more often than the text does. That it does not is told from few counters, which
+    several words share.
     """
-    pairs, squares, most = _count_pairs(windows, kept, tally, word64(COUNTERS - 1))
-    if negatives.pairs_alike * kept < negatives.windows * most:
-        pairs, squares, most = _count_pairs(windows, kept, tally, _ALL_BITS)
-    if pairs == 0:
-        return 1, negatives.remembered
-    changes = (1 + negatives.per_pair) * squares / (np.float64(kept) * pairs)
-    remembered = remembered_negatives(changes, negatives.most_changes)
-    remembered = min(negatives.remembered, remembered)
-    mean_negatives = negatives.per_pair * pairs / (kept * negatives.parts)
-    most_windows = windows_for_pool(negatives.pool, mean_negatives, rate, remembered)
-    most_windows = min(most_windows, negatives.pairs_alike * kept / most)
-    return max(1, min(negatives.windows, np.int64(most_windows))), remembered
+    usual, mask = negatives.remembered, word64(COUNTERS - 1)
+    # A quarter of what would shorten the longest memory.
+    least_changes = negatives.most_changes / (8 * MOST_REMEMBERED)
+    for _ in range(2):
+        pairs, squares, most = _count_pairs(windows, kept, tally, mask)
+        if pairs == 0:
+            return 1, negatives.pool, usual
+        changes = (1 + negatives.per_pair) * squares / (np.float64(kept) * pairs)
+        remembered = remembered_negatives(changes, negatives.most_changes)
+        # A sample of so many words is more concentrated than the text by one part in their number.
+        usual_squares = (negatives.concentration + 1 / kept) * np.float64(pairs) * pairs
+        is_local = squares > LOCAL * usual_squares and changes > least_changes
+        most_windows = negatives.pairs_alike * kept / most
+        if most_windows >= negatives.windows and not is_local:
+            break
+        mask = _ALL_BITS
+    if is_local:
+        remembered, pool = min(usual, remembered), negatives.largest_pool
+        mean_negatives = negatives.per_pair * pairs / (kept * negatives.parts)
+        for_pool = windows_for_pool(pool, mean_negatives, rate, remembered)
+        most_windows = min(most_windows, for_pool / 2)
+    else:
+        remembered, pool = usual, negatives.pool
+    return max(1, min(negatives.windows, np.int64(most_windows))), pool, remembered
 
 
 @kernel
@@ -175,7 +192,7 @@ def begin_piece(text, law, negatives, piece, windows, tally, course):  # type: i
     state, amounts = course.state, course.amounts
     state[_NEXT], state[_END], state[_PART], state[ALL_PAIRS] = 0, kept, 0, 0
     suited = _suit_piece(windows, kept, negatives, piece.first_rate, tally)
-    state[_WINDOWS], amounts[_REMEMBERED] = suited
+    state[_WINDOWS], state[_POOL], amounts[_REMEMBERED] = suited
     # Each piece reads the noise table from a place of its own.
     draw = random_bits(piece.key ^ _NOISE, text.offsets[piece.first_sentence])
     state[_NOISE_PLACE] = np.int64(draw & word64(_last_place(negatives)))
@@ -219,10 +236,10 @@ def _end_of_batch(words, first, last, most_alike, tally):  # type: ignore[no-unt
 
 
 @kernel
-def _draw_negatives(lanes, negatives, place, words):  # type: ignore[no-untyped-def]
+def _draw_negatives(lanes, negatives, pool, place, words):  # type: ignore[no-untyped-def]
     """Read the negatives of a step from the noise table; give the place of those that follow."""
-    copy_words(lanes, negatives.table, place, negatives.pool, words, 0)
-    return (place + negatives.pool) & _last_place(negatives)
+    copy_words(lanes, negatives.table, place, pool, words, 0)
+    return (place + pool) & _last_place(negatives)
 
 
 @kernel
@@ -235,7 +252,7 @@ def _list_pairs(lanes, windows, window, negatives, first_center, part, step):  #
     """
     words, first, last = windows
     state, parts = step.state, negatives.parts
-    share, room = negatives.per_pair / (negatives.pool * parts), 2 * window // parts + 1
+    share, room = negatives.per_pair / (state[POOL] * parts), 2 * window // parts + 1
     one_side = min(window, room)
     pairs, weight = 0, 0.0
     for b in range(state[COUNT]):
@@ -267,7 +284,8 @@ def _list_pairs(lanes, windows, window, negatives, first_center, part, step):  #
 def list_step(lanes, windows, law, negatives, course, step):  # type: ignore[no-untyped-def]
     """List what the next step of a course is about, and what the one after it will need."""
     state, words = course.state, windows.words
-    part = state[_PART]
+    part, pool = state[_PART], state[_POOL]
+    step.state[POOL] = pool
     if part == 0:
         first, end = state[_NEXT], state[_END]
         last = min(first + state[_WINDOWS], end)
@@ -280,13 +298,13 @@ def list_step(lanes, windows, law, negatives, course, step):  # type: ignore[no-
     _list_pairs(lanes, windows, law.window, negatives, first, part, step)
     state[ALL_PAIRS] += step.state[PAIRS]
     state[_PART] = part + 1 if part + 1 < negatives.parts else 0
-    place = _draw_negatives(lanes, negatives, state[_NOISE_PLACE], step.negatives)
-    _draw_negatives(lanes, negatives, place, step.soon_outsides)
+    place = _draw_negatives(lanes, negatives, pool, state[_NOISE_PLACE], step.negatives)
+    _draw_negatives(lanes, negatives, pool, place, step.soon_outsides)
     state[_NOISE_PLACE] = place
     soon = min(state[_WINDOWS], state[_END] - state[_NEXT])
     copy_words(lanes, words, state[_NEXT], soon, step.soon_centers, 0)
     # Of the outside words, those that come into reach are new.
     reach = state[_NEXT] + law.window
     new = min(soon, max(0, state[_END] - reach))
-    copy_words(lanes, words, reach, new, step.soon_outsides, negatives.pool)
-    step.state[SOON_OUTSIDES], step.state[SOON_CENTERS] = negatives.pool + new, soon
+    copy_words(lanes, words, reach, new, step.soon_outsides, pool)
+    step.state[SOON_OUTSIDES], step.state[SOON_CENTERS] = pool + new, soon

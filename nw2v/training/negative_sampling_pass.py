@@ -75,6 +75,7 @@ class NegativeSamplingPass:
         self.negatives = Negatives(
             table=noise_table(entries, settings.seed),
             pool=pool,
+            largest_pool=batch_sizes.LARGEST_POOL,
             per_pair=float(settings.negatives),
             windows=batch_sizes.batch_size(push, threads),
             parts=parts,
@@ -82,6 +83,7 @@ class NegativeSamplingPass:
             pairs_alike=batch_sizes.LARGEST_LOCAL_DRIFT / pair_push,
             remembered=remembered,
             most_changes=most_changes,
+            concentration=float((as_center**2).sum()),
         )
         self.initial_loss = (1 + settings.negatives) * math.log(2)
         # Without compilation, only one thread may take pieces (`nw2v.jit.atomics`).
@@ -93,9 +95,9 @@ class NegativeSamplingPass:
 
     def workspace(self, tokens: int) -> Workspace:
         """Allocate one thread's scratch memory."""
-        _, centers, _ = self._matrices
-        vocabulary, length = centers.shape
-        return workspace_for(tokens, vocabulary, self._law.window, self.negatives.pool, length)
+        vocabulary, length = self._matrices[1].shape
+        pool = self.negatives.largest_pool
+        return workspace_for(tokens, vocabulary, self._law.window, pool, length)
 
     def run(self, pieces: Pieces, ledger: Ledger, workspace: Any) -> None:
         """Take pieces and train on them, until none is left."""

@@ -24,7 +24,8 @@ from nw2v.kernels.batch_sizes import (
 def test_the_pool_grows_with_the_negatives_of_a_step_and_the_rate():
     for mean in (3, 30, 120, 320, 10**6):
         parts = parts_of(mean)
-        assert mean / parts <= MOST_NEGATIVES_A_STEP < mean / (parts - 1) if parts > 1 else mean
+        assert mean / parts <= MOST_NEGATIVES_A_STEP
+        assert parts == 1 or mean / (parts - 1) > MOST_NEGATIVES_A_STEP
         # How far the windows of a batch may push a negative, even where windows are wide.
         push = BATCH * 0.05 * mean / parts
         assert push / pool_size(mean / parts, 0.05, MOST_REMEMBERED) <= NEGATIVE_DRIFT

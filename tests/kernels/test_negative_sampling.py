@@ -40,12 +40,13 @@ def parameters_for(vocabulary, dim, portable, seed=0):
     return parameters
 
 
-def pieces_of(text, key, rate, bounds=None):
+def pieces_of(text, key, rate, bounds=None, last_rate=None):
     """Pieces that begin and end with these sentences, by default the whole text, and a ledger."""
     bounds = np.array([0, len(text.offsets) - 1] if bounds is None else bounds)
     firsts = np.zeros(len(bounds) - 1, dtype=np.int64)
-    rates, lasts = np.full(len(firsts), rate), np.full(len(firsts), len(text.tokens))
-    pieces = Pieces(bounds[:-1], bounds[1:], key, rates, rates, firsts, lasts)
+    rates, last_rates = (np.full(len(firsts), rate if r is None else r) for r in (rate, last_rate))
+    lasts = np.full(len(firsts), len(text.tokens))
+    pieces = Pieces(bounds[:-1], bounds[1:], key, rates, last_rates, firsts, lasts)
     return pieces, ledger_for(len(firsts))
 
 
@@ -55,12 +56,13 @@ def sums(ledger):
 
 def workspace_of(parameters, text, law, negatives):
     vocabulary, length = parameters.centers.shape
-    return workspace_for(len(text.tokens), vocabulary, law.window, negatives.pool, length)
+    pool = negatives.largest_pool
+    return workspace_for(len(text.tokens), vocabulary, law.window, pool, length)
 
 
-def run(parameters, text, law, negatives, key, rate, bounds=None, workspace=None):
+def run(parameters, text, law, negatives, key, rate, bounds=None, workspace=None, last_rate=None):
     workspace = workspace or workspace_of(parameters, text, law, negatives)
-    pieces, ledger = pieces_of(text, key, rate, bounds)
+    pieces, ledger = pieces_of(text, key, rate, bounds, last_rate)
     matrices = parameters.lanes, parameters.centers, parameters.outsides
     negative_sampling_pass(*matrices, text, law, negatives, pieces, ledger, workspace)
     assert ledger.done.all()
@@ -76,10 +78,12 @@ def assert_equals_twin(sentences, text, law, negatives, *, dim, portable):
     once = negatives._replace(table=negatives.table[:-TABLE_REPEATS])
     sigmas = np.zeros(len(V))
     ref_loss, ref_pairs = naive.negative_sampling_pass(
-        V, U, sentences, law, int(key), once, sigmas, rate
+        V, U, sentences, law, int(key), once, sigmas, rate, rate / 3
     )
     workspace = workspace_of(comp, text, law, negatives)
-    loss, pairs, _ = run(comp, text, law, negatives, key, rate, workspace=workspace)
+    loss, pairs, _ = run(
+        comp, text, law, negatives, key, rate, workspace=workspace, last_rate=rate / 3
+    )
     assert pairs == ref_pairs
     assert loss == pytest.approx(ref_loss, rel=1e-5)
     np.testing.assert_allclose(comp.center_vectors, V, atol=2e-5)
@@ -92,14 +96,15 @@ def assert_equals_twin(sentences, text, law, negatives, *, dim, portable):
 PORTABLE = [False, True] if COMPILED else [True]
 SETTINGS = [
     # dim, window, subsample, shrink, pool, K, windows of a batch, parts, alike, pairs alike,
-    # remembered, most changes
-    (5, 2, 0.0, True, 8, 1, 32, 1, 2, 1e6, 100, 80.0),
-    (20, 5, 0.05, True, 16, 5, 3, 1, 2, 1e6, 50, 1e9),
-    (33, 3, 0.0, False, 24, 7, 32, 4, 2, 2.0, 256, 1e9),
-    (8, 12, 0.0, True, 8, 2, 5, 3, 1, 1e6, 100, 1.0),
-    (4, 1, 0.0, False, 8, 1, 1, 2, 2, 1e6, 0, 1e9),
-    (6, 2, 0.0, True, 8, 90, 16, 7, 1, 0.6, 100, 1e9),
-    (6, 2, 0.0, True, 8, 1, 16, 1, 2, 0.001, 100, 1e9),
+    # remembered, most changes, concentration
+    (5, 2, 0.0, True, 8, 1, 32, 1, 2, 1e6, 100, 80.0, 0.0),
+    (20, 5, 0.05, True, 16, 5, 3, 1, 2, 1e6, 50, 1e9, 1.0),
+    (33, 3, 0.0, False, 24, 7, 32, 4, 2, 2.0, 256, 1e9, 1.0),
+    (8, 12, 0.0, True, 8, 2, 5, 3, 1, 1e6, 100, 1.0, 0.0),
+    (9, 9, 0.0, False, 4, 5, 32, 2, 9, 1e6, 100, 1e3, 0.0),
+    (4, 1, 0.0, False, 8, 1, 1, 2, 2, 1e6, 0, 1e9, 1.0),
+    (6, 2, 0.0, True, 8, 90, 16, 7, 1, 0.6, 100, 1e9, 1.0),
+    (6, 2, 0.0, True, 8, 1, 16, 1, 2, 0.001, 100, 1e9, 1.0),
 ]
 
 
@@ -118,18 +123,20 @@ SETTINGS = [
         "pairs_alike",
         "remembered",
         "most_changes",
+        "concentration",
     ),
     SETTINGS,
 )
 def test_a_pass_equals_the_plain_twin(
     portable, dim, window, subsample, shrink, pool, K, windows, parts, alike, pairs_alike,
-    remembered, most_changes,
+    remembered, most_changes, concentration,
 ):  # fmt: skip
     sentences, text, counts = random_text(dim, sentences=20 if COMPILED else 6)
     law = window_law(counts, window=window, subsample=subsample, shrink=shrink)
     negatives = negatives_for(
         counts, pool=pool, K=K, windows=windows, parts=parts, alike=alike, pairs_alike=pairs_alike,
-        remembered=remembered, most_changes=most_changes,
+        remembered=remembered, most_changes=most_changes, concentration=concentration,
+        largest_pool=pool + 4,
     )  # fmt: skip
     assert_equals_twin(sentences, text, law, negatives, dim=dim, portable=portable)
 
@@ -307,18 +314,19 @@ def test_wide_windows_and_many_negatives_train_stably(window, negatives):
 
 @pytest.mark.skipif(not COMPILED, reason="takes minutes uncompiled")
 @pytest.mark.parametrize("words", [10, 40, 160])
-@pytest.mark.parametrize(("window", "threads"), [(5, 1), (5, 2), (15, 1), (50, 2)])
-def test_a_text_that_repeats_a_few_words_for_pages_trains_stably(words, window, threads):
+@pytest.mark.parametrize("window", [5, 15])
+@pytest.mark.parametrize(("sentence", "threads"), [(100, 1), (10_000, 1), (10_000, 2)])
+def test_a_text_that_repeats_a_few_words_for_pages_trains_stably(words, window, sentence, threads):
     generator = np.random.default_rng(1)
-    pages, sentence = 60, 100
+    pages, page = 30, 10_000
     tokens = np.concatenate([
-        page * words + generator.integers(0, words, 100 * sentence) for page in range(pages)
+        number * words + generator.integers(0, words, page) for number in range(pages)
     ])  # fmt: skip
     text = Text(tokens.astype(np.int32), np.arange(0, len(tokens) + 1, sentence))
     counts = np.bincount(tokens)
-    settings = TrainingSettings(window=window, dim=20, epochs=1, threads=threads)
-    # Steps that overshoot grow without bound: the loss of a pair is then in the thousands.
-    assert max(losses_of(text, counts, settings)) < 50
+    settings = TrainingSettings(window=window, dim=20, subsample=0.0, epochs=5, threads=threads)
+    # Training stops at three times the loss of vectors that know nothing.
+    assert max(losses_of(text, counts, settings)) < 2 * 6 * np.log(2)
 
 
 @pytest.mark.skipif(not COMPILED, reason="takes minutes uncompiled")
@@ -383,7 +391,7 @@ def test_means_are_forgotten_where_a_piece_names_few_words_and_begin_anew_after_
     many = Text(np.arange(200, dtype=np.int32), np.array([0, 200]))
     parameters, counts = parameters_for(200, 6, portable=False), np.ones(200, dtype=int)
     law = window_law(counts, window=2, subsample=0.0, shrink=False)
-    negatives = negatives_for(counts, remembered=256.0, most_changes=120.0)
+    negatives = negatives_for(counts, remembered=256.0, most_changes=120.0, concentration=0.005)
     workspace = workspace_of(parameters, many, law, negatives)
     scratch, known = workspace.scratch, []
     for text in (many, few, many):

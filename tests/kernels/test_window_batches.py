@@ -21,7 +21,7 @@ def test_negatives_are_read_on_from_the_beginning_of_the_table(pool):
     for before in (0, 2, 4, pool):
         place = (places - before) % places
         words = np.zeros(pool + COPIED, dtype=np.int32)
-        after = window_batches._draw_negatives((), negatives, place, words)
+        after = window_batches._draw_negatives((), negatives, pool, place, words)
         np.testing.assert_array_equal(words[:pool], table[(place + np.arange(pool)) % places])
         assert after == (place + pool) % places
 
@@ -60,19 +60,34 @@ def test_a_batch_has_fewer_windows_where_one_word_has_most_pairs(other):
     # Word 1 has 3 + 3 + 4 of 20 pairs; with the other word, which shares its counter, it has 13.
     for pairs_alike, most in ((0.01, 1), (10.0, 6), (50.0, 30), (100.0, 32)):
         negatives = negatives_for(np.ones(5), pairs_alike=pairs_alike)
-        found, remembered = window_batches._suit_piece(windows, 6, negatives, 1e-6, tally)
-        assert found == most and remembered == 100
+        found = window_batches._suit_piece(windows, 6, negatives, 1e-6, tally)
+        assert found == (most, 8, 100.0)
         assert not tally.any()
 
 
-def test_less_is_remembered_of_a_piece_that_names_few_words():
-    tally = np.zeros(COUNTERS, dtype=np.int32)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_piece_that_names_few_words_has_more_negatives_and_less_memory(parts):
+    tally = np.zeros(2 * COUNTERS, dtype=np.int32)
     # Each window has 4 outside words: the average word takes part in 4 (1 + K) / words a window.
-    last = np.full(200, 5, dtype=np.int32)
-    found = []
+    last, found = np.full(200, 5, dtype=np.int32), []
     for words in (200, 40, 25, 10):
         windows = Windows(np.arange(200, dtype=np.int32) % words, 0 * last, last)
-        negatives = negatives_for(np.ones(5), remembered=256.0, most_changes=120.0)
+        negatives = negatives_for(
+            np.ones(5), remembered=256.0, most_changes=120.0, largest_pool=12, concentration=0.005,
+            parts=parts,
+        )  # fmt: skip
         found.append(window_batches._suit_piece(windows, 200, negatives, 0.075, tally))
-    # K' negatives may be pushed by 6.4 K' full pairs, and half as far where nothing is remembered.
-    assert found == [(32, 256.0), (21, 100.0), (19, 62.5), (17, 0.0)]
+    # K' negatives may be pushed by 3.2 K' full pairs, and half as far where nothing is remembered.
+    assert found[0] == (32, 8, 256.0)
+    assert [few[1:] for few in found[1:]] == [(12, 100.0), (12, 62.5), (12, 0.0)]
+    assert [few[0] for few in found[1:]] == ([15, 14, 12] if parts == 1 else [31, 29, 25])
+
+
+def test_words_that_share_a_counter_do_not_make_a_piece_one_of_few_words():
+    words = np.arange(6000, dtype=np.int32)
+    windows = Windows(words, np.zeros_like(words), np.full_like(words, 31))
+    negatives = negatives_for(
+        np.ones(5), K=20, remembered=256.0, most_changes=120.0, concentration=1e-5
+    )
+    tally = np.zeros(6000, dtype=np.int32)
+    assert window_batches._suit_piece(windows, 6000, negatives, 1e-6, tally) == (32, 8, 256.0)

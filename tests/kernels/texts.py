@@ -32,9 +32,12 @@ def negatives_for(
     pairs_alike=1e6,
     remembered=100.0,
     most_changes=1e9,
+    largest_pool=None,
+    concentration=1.0,
 ):
     """Negative samples by these counts, and how many windows share them."""
     table = noise_table(noise_counts(counts / counts.sum()), 1)
     return Negatives(
-        table, pool, float(K), windows, parts, alike, pairs_alike, remembered, most_changes
-    )
+        table, pool, largest_pool or pool, float(K), windows, parts, alike, pairs_alike, remembered,
+        most_changes, concentration,
+    )  # fmt: skip
