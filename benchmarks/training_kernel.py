@@ -106,7 +106,7 @@ def timed_epoch(
     if trainer is None:
         values = {**kernel.settings.as_dict(), "threads": threads, "epochs": 1}
         trainer = StreamTrainer(
-            kernel.text, kernel.counts, kernel.parameters, TrainingSettings(**values)
+            kernel.text, kernel.counts, kernel.parameters, TrainingSettings(**values).resolved()
         )
         trainer.prepare()
     reports: list[Any] = []

@@ -254,7 +254,7 @@ def negative_sampling_pass(V, U, sentences, law, key, negatives, sigmas, first_r
         U += step_U
         total = sum(weight for _, _, weight in some)
         for k, w in enumerate(words):
-            if total:
+            if usual and total:
                 sigmas[w] += (observed[k] / total - sigmas[w]) / 4
     return loss, pairs
 

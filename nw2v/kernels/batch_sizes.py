@@ -39,6 +39,13 @@ def parts_of(mean_negatives: float) -> int:
     return max(1, math.ceil(mean_negatives / MOST_NEGATIVES_A_STEP))
 
 
+@for_kernels_too
+def _pool_a_window(mean_negatives: float, learning_rate: float, remembered: float) -> float:
+    """Tell how much of K' each window of a batch asks for."""
+    push = mean_negatives * learning_rate / NEGATIVE_DRIFT
+    return push * (2 - remembered / MOST_REMEMBERED)
+
+
 def pool_size(mean_negatives: float, learning_rate: float, remembered: float) -> int:
     """Choose K', the negatives of a step.
 
@@ -47,8 +54,7 @@ def pool_size(mean_negatives: float, learning_rate: float, remembered: float) ->
     by K'. Within its bounds, K' keeps what they add up to below `NEGATIVE_DRIFT`; below half of it
     where nothing is remembered, so that all of a step's gradient is left to chance.
     """
-    wanted = BATCH * mean_negatives * learning_rate / NEGATIVE_DRIFT
-    wanted *= 2 - remembered / MOST_REMEMBERED
+    wanted = BATCH * _pool_a_window(mean_negatives, learning_rate, remembered)
     wanted = min(max(SMALLEST_POOL, wanted), LARGEST_POOL)
     return math.ceil(wanted / ROWS_AT_ONCE) * ROWS_AT_ONCE
 
@@ -62,8 +68,7 @@ def windows_for_pool(
     There, the windows of a batch are given. Where less is remembered in a piece of the text than in
     the whole, or windows are wider, there may be fewer.
     """
-    push = mean_negatives * learning_rate * (2 - remembered / MOST_REMEMBERED)
-    return NEGATIVE_DRIFT * pool / max(push, 1e-9)
+    return pool / max(_pool_a_window(mean_negatives, learning_rate, remembered), 1e-9)
 
 
 def batch_size(push: float, at_once: int) -> int:

@@ -239,7 +239,7 @@ def _score_step(lanes, centers, outsides, step, scratch):  # type: ignore[no-unt
 
 
 @kernel_in_callers
-def _make_step(lanes, centers, outsides, step, scratch):  # type: ignore[no-untyped-def]
+def _make_step(lanes, centers, outsides, negatives, step, scratch):  # type: ignore[no-untyped-def]
     """Make of the scores what each vector is to change by, and change it; add to the loss.
 
     Vectors of the centers come last: the others' changes are computed from them.
@@ -276,7 +276,8 @@ def _make_step(lanes, centers, outsides, step, scratch):  # type: ignore[no-unty
             lanes, outsides, noise, k, last, steps, centers, rows, count, expected, shift
         )
         _ask_ahead(lanes, centers, outsides, step, asked, 8)
-    _learn_sigmas(step, scratch)
+    if negatives.remembered > 0:
+        _learn_sigmas(step, scratch)
     scatter_rows(lanes, centers, rows, count, gradients)
 
 
@@ -313,6 +314,6 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
         while is_left(course):
             list_step(lanes, windows, law, negatives, course, step)
             _score_step(lanes, centers, outsides, step, scratch)
-            _make_step(lanes, centers, outsides, step, scratch)
+            _make_step(lanes, centers, outsides, negatives, step, scratch)
         complete_piece(ledger, place, scratch.amounts[_LOSS], course.state[ALL_PAIRS], kept)
         place = take_piece(ledger)

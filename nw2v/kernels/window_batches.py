@@ -160,7 +160,6 @@ def _suit_piece(windows, kept, negatives, rate, tally):  # type: ignore[no-untyp
         if pairs == 0:
             return 1, negatives.pool, usual
         changes = (1 + negatives.per_pair) * squares / (np.float64(kept) * pairs)
-        remembered = remembered_negatives(changes, negatives.most_changes)
         # A sample of so many words is more concentrated than the text by one part in their number.
         usual_squares = (negatives.concentration + 1 / kept) * np.float64(pairs) * pairs
         is_local = squares > LOCAL * usual_squares and changes > least_changes
@@ -169,7 +168,8 @@ def _suit_piece(windows, kept, negatives, rate, tally):  # type: ignore[no-untyp
             break
         mask = _ALL_BITS
     if is_local:
-        remembered, pool = min(usual, remembered), negatives.largest_pool
+        remembered = min(usual, remembered_negatives(changes, negatives.most_changes))
+        pool = negatives.largest_pool
         mean_negatives = negatives.per_pair * pairs / (kept * negatives.parts)
         for_pool = windows_for_pool(pool, mean_negatives, rate, remembered)
         most_windows = min(most_windows, for_pool / 2)

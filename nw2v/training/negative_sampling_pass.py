@@ -25,8 +25,7 @@ from nw2v.training.stream_passes import Helper
 class NegativeSamplingPass:
     """Negative sampling in batches of windows that share their negatives.
 
-    Each thread takes pieces of its own. With `settings.deterministic` there is one, which does
-    everything in the same order always.
+    Each thread takes pieces of its own. One alone does everything in the same order always.
 
     Attributes
     ----------
@@ -64,8 +63,6 @@ class NegativeSamplingPass:
         as_negative = probabilities * settings.negatives / (1 + settings.negatives)
         of_window = np.maximum(as_center, as_negative)
         push = window_push * float(of_window.max())
-        if settings.deterministic:
-            threads = 1
         changes = outside_words * (1 + settings.negatives) * float(probabilities @ of_window)
         most_changes = batch_sizes.MOST_CHANGES
         remembered = batch_sizes.remembered_negatives(changes * threads, most_changes)

@@ -196,6 +196,7 @@ class TrainingSettings:
         """Fill in the studied defaults of this loss and trainer, and the number of cores.
 
         An unset min_learning_rate becomes learning_rate / 250, the ratio of word2vec and gensim.
+        Negative sampling from the stream is deterministic with one thread, whatever was given.
 
         Parameters
         ----------
@@ -218,7 +219,9 @@ class TrainingSettings:
             values = self._resolved_for_counts(values)
         elif self.batch_windows is None and self.loss == "naive_softmax":
             values["batch_windows"] = STUDIED_BATCH_WINDOWS
-        if self.threads is None:
+        if self.deterministic and (self.loss, self.trainer) == ("negative_sampling", "stream"):
+            values["threads"] = 1
+        elif self.threads is None:
             values["threads"] = available_cores()
         if all(getattr(self, name) == value for name, value in values.items()):
             return self

@@ -85,6 +85,7 @@ def test_one_thread_repeats_bit_for_bit(loss):
 def test_deterministic_gives_the_same_bits_for_any_number_of_threads():
     trainers = [stream_trainer(epochs=2, deterministic=True, threads=n) for n in (1, 3)]
     trainers.append(stream_trainer(epochs=2, threads=1))  # as one thread does
+    assert [trainer.threads for trainer in trainers] == [1, 1, 1]
     reports = [run(trainer) for trainer in trainers]
     assert_same_bits(trainers, reports)
 
