@@ -58,13 +58,12 @@ from nw2v.kernels.batch_sizes import MOST_REMEMBERED
 from nw2v.kernels.pieces import NO_PIECE, complete_piece, piece_at, take_piece
 from nw2v.kernels.stream import Windows, windows_for
 from nw2v.kernels.window_batches import (
+    ALL_CENTERS,
     ALL_PAIRS,
     COUNT,
     COUNTERS,
     PAIRS,
-    POOL,
     RATE,
-    REMEMBERED,
     SOON_CENTERS,
     SOON_OUTSIDES,
     WEIGHT,
@@ -191,13 +190,13 @@ def _forget(scratch):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _expect(lanes, centers, outsides, step, scratch):  # type: ignore[no-untyped-def]
+def _expect(lanes, centers, outsides, plan, step, scratch):  # type: ignore[no-untyped-def]
     """Tell what is expected of a step: sigma of each negative, and the shifts that make up for it.
 
     That comes from the steps before; then this one's negatives and centers are remembered, too.
     """
-    means, known, remembered = scratch.means, scratch.amounts, step.amounts[REMEMBERED]
-    pool, count, rate = step.state[POOL], step.state[COUNT], np.float32(step.amounts[RATE])
+    means, known, pool, remembered = scratch.means, scratch.amounts, plan.pool, plan.remembered
+    count, rate = step.state[COUNT], np.float32(step.amounts[RATE])
     for k in range(pool):
         scratch.expected[k] = scratch.sigmas[step.negatives[k]]
 
@@ -220,39 +219,39 @@ def _expect(lanes, centers, outsides, step, scratch):  # type: ignore[no-untyped
 
 
 @kernel
-def _learn_sigmas(step, scratch):  # type: ignore[no-untyped-def]
+def _learn_sigmas(pool, step, scratch):  # type: ignore[no-untyped-def]
     """Let what a step observed of its negatives change what is expected of their words."""
     weight, sigmas = step.amounts[WEIGHT], scratch.sigmas
     if weight > 0:
-        for k in range(step.state[POOL]):
+        for k in range(pool):
             word = step.negatives[k]
             sigmas[word] += np.float32(SIGMA_RATE * (scratch.observed[k] / weight - sigmas[word]))
 
 
 @kernel_in_callers
-def _score_step(lanes, centers, outsides, step, scratch):  # type: ignore[no-untyped-def]
+def _score_step(lanes, centers, outsides, pool, step, scratch):  # type: ignore[no-untyped-def]
     """Compute the scores of a step's negatives, with each of its centers, and of its pairs."""
-    count, pairs, pool = step.state[COUNT], step.state[PAIRS], step.state[POOL]
+    count, pairs = step.state[COUNT], step.state[PAIRS]
     noise, words, members = step.negatives, step.outside_words, step.members
     batch_scores(lanes, outsides, noise, pool, centers, step.centers, count, scratch.scores)
     pair_scores(lanes, outsides, words, centers, members, pairs, scratch.pair_scores)
 
 
 @kernel_in_callers
-def _make_step(lanes, centers, outsides, negatives, step, scratch):  # type: ignore[no-untyped-def]
+def _make_step(lanes, centers, outsides, negatives, plan, step, scratch):  # type: ignore[no-untyped-def]
     """Make of the scores what each vector is to change by, and change it; add to the loss.
 
     Vectors of the centers come last: the others' changes are computed from them.
     """
-    count, pairs, pool = step.state[COUNT], step.state[PAIRS], step.state[POOL]
+    count, pairs, pool = step.state[COUNT], step.state[PAIRS], plan.pool
     one, rate = np.float32(1), np.float32(step.amounts[RATE])
     noise, rows, words, members = step.negatives, step.centers, step.outside_words, step.members
     steps, pair_steps, gradients = scratch.scores, scratch.pair_scores, scratch.gradients
     weights, expected, means, asked = step.weights, scratch.expected, scratch.means, scratch.asked
     asked[_OUTSIDES_ASKED] = asked[_CENTERS_ASKED] = 0
 
-    if step.amounts[REMEMBERED] > 0:
-        _expect(lanes, centers, outsides, step, scratch)
+    if plan.remembered > 0:
+        _expect(lanes, centers, outsides, plan, step, scratch)
     else:
         _forget(scratch)
     loss = np.float64(noise_terms(lanes, steps, pool, weights, rate, expected, scratch.observed))
@@ -277,7 +276,7 @@ def _make_step(lanes, centers, outsides, negatives, step, scratch):  # type: ign
         )
         _ask_ahead(lanes, centers, outsides, step, asked, 8)
     if negatives.remembered > 0:
-        _learn_sigmas(step, scratch)
+        _learn_sigmas(pool, step, scratch)
     scatter_rows(lanes, centers, rows, count, gradients)
 
 
@@ -309,11 +308,12 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
     place = take_piece(ledger)
     while place != NO_PIECE:
         piece = piece_at(pieces, place)
-        kept = begin_piece(text, law, negatives, piece, windows, tally, course)
+        plan = begin_piece(text, law, negatives, piece, windows, tally, course)
         scratch.amounts[_LOSS] = 0.0
         while is_left(course):
-            list_step(lanes, windows, law, negatives, course, step)
-            _score_step(lanes, centers, outsides, step, scratch)
-            _make_step(lanes, centers, outsides, negatives, step, scratch)
-        complete_piece(ledger, place, scratch.amounts[_LOSS], course.state[ALL_PAIRS], kept)
+            list_step(lanes, windows, law, negatives, plan, course, step)
+            _score_step(lanes, centers, outsides, plan.pool, step, scratch)
+            _make_step(lanes, centers, outsides, negatives, plan, step, scratch)
+        pairs, all_centers = course.state[ALL_PAIRS], course.state[ALL_CENTERS]
+        complete_piece(ledger, place, scratch.amounts[_LOSS], pairs, all_centers)
         place = take_piece(ledger)

@@ -26,20 +26,16 @@ several words share one. Powers of two."""
 LOCAL = 2.0
 """How much more concentrated on few words than the text a piece must be to be treated apart."""
 
-# Places in `Course.state`: the first center of the batch, of the next one, and the end of all; how
-# many centers a batch may have, and negatives a step; which part of their pairs is next; where in
-# the noise table the next negatives stand; how many pairs all steps so far have.
-_FIRST, _NEXT, _END, _WINDOWS, _POOL, _PART, _NOISE_PLACE, ALL_PAIRS = range(8)
-# Places in `Course.amounts`: the learning rate of center 0, how it rises, and how many negatives
-# are remembered.
-_FIRST_RATE, _SLOPE, _REMEMBERED = range(3)
+# Places in `Course.state`: the first center of the batch and of the next one, and how many there
+# are in all; which part of their pairs is next; where in the noise table the next negatives stand;
+# how many pairs all steps so far have.
+_FIRST, _NEXT, ALL_CENTERS, _PART, _NOISE_PLACE, ALL_PAIRS = range(6)
 
-# Places in `Step.state`: how many centers, pairs and negatives the step has, and how many rows of
-# each matrix the course's next step needs.
-COUNT, PAIRS, POOL, SOON_OUTSIDES, SOON_CENTERS = range(5)
-# Places in `Step.amounts`: its learning rate, the sum of its weights, and how many negatives are
-# remembered.
-RATE, WEIGHT, REMEMBERED = range(3)
+# Places in `Step.state`: how many centers and pairs the step has, and how many rows of each matrix
+# the next step needs.
+COUNT, PAIRS, SOON_OUTSIDES, SOON_CENTERS = range(4)
+# Places in `Step.amounts`: its learning rate, and the sum of its weights.
+RATE, WEIGHT = range(2)
 
 
 class Negatives(NamedTuple):
@@ -58,11 +54,20 @@ class Negatives(NamedTuple):
     concentration: float  # sum of the squares of the words' shares of all centers
 
 
+class Plan(NamedTuple):
+    """How the steps of one piece are made."""
+
+    windows: int  # of a batch, at most those of `Negatives`
+    pool: int  # K'
+    remembered: float  # negatives that running means are of: at most those of `Negatives`
+    first_rate: float  # learning rate of center 0
+    slope: float  # how it rises from center to center
+
+
 class Course(NamedTuple):
     """How far batches have got that follow each other through a piece."""
 
     state: np.ndarray  # int64: see the places above
-    amounts: np.ndarray  # float64
     tally: np.ndarray  # (BATCH_COUNTERS,) int32: zero
 
 
@@ -84,8 +89,7 @@ class Step(NamedTuple):
 def course_for() -> Course:
     """Allocate a course."""
     return Course(
-        state=zeros_in_whole_lines(8, np.int64),
-        amounts=zeros_in_whole_lines(3, np.float64),
+        state=zeros_in_whole_lines(6, np.int64),
         tally=zeros_in_whole_lines(BATCH_COUNTERS, np.int32),
     )
 
@@ -99,8 +103,8 @@ def step_for(window: int, pool: int) -> Step:
     """Allocate room for what a step is about."""
     pairs = room_for_pairs(window)
     return Step(
-        state=zeros_in_whole_lines(5, np.int64),
-        amounts=zeros_in_whole_lines(3, np.float64),
+        state=zeros_in_whole_lines(4, np.int64),
+        amounts=zeros_in_whole_lines(2, np.float64),
         centers=zeros_in_whole_lines(BATCH, np.int32),
         weights=zeros_in_whole_lines(BATCH, np.float32),
         negatives=zeros_in_whole_lines(pool + COPIED, np.int32),
@@ -186,19 +190,17 @@ def _last_place(negatives):  # type: ignore[no-untyped-def]
 
 @kernel
 def begin_piece(text, law, negatives, piece, windows, tally, course):  # type: ignore[no-untyped-def]
-    """Draw the windows of a piece, and let batches begin with the first; count the windows."""
-    sentences = piece.first_sentence, piece.last_sentence
+    """Draw the windows of a piece, let batches begin with the first, and plan their steps."""
+    sentences, rate = (piece.first_sentence, piece.last_sentence), piece.first_rate
     kept = draw_windows(text, law, piece.key, *sentences, windows)
-    state, amounts = course.state, course.amounts
-    state[_NEXT], state[_END], state[_PART], state[ALL_PAIRS] = 0, kept, 0, 0
-    suited = _suit_piece(windows, kept, negatives, piece.first_rate, tally)
-    state[_WINDOWS], state[_POOL], amounts[_REMEMBERED] = suited
+    state = course.state
+    state[_NEXT], state[ALL_CENTERS], state[_PART], state[ALL_PAIRS] = 0, kept, 0, 0
     # Each piece reads the noise table from a place of its own.
     draw = random_bits(piece.key ^ _NOISE, text.offsets[piece.first_sentence])
     state[_NOISE_PLACE] = np.int64(draw & word64(_last_place(negatives)))
-    amounts[_FIRST_RATE] = piece.first_rate
-    amounts[_SLOPE] = (piece.last_rate - piece.first_rate) / max(kept, 1)
-    return kept
+    most_windows, pool, remembered = _suit_piece(windows, kept, negatives, rate, tally)
+    slope = (piece.last_rate - rate) / max(kept, 1)
+    return Plan(most_windows, pool, remembered, rate, slope)
 
 
 # --- one step after another -----------------------------------------------------------------------
@@ -207,7 +209,7 @@ def begin_piece(text, law, negatives, piece, windows, tally, course):  # type: i
 @kernel
 def is_left(course):  # type: ignore[no-untyped-def]
     """Tell whether there are steps that have not been listed."""
-    return course.state[_NEXT] < course.state[_END] or course.state[_PART] > 0
+    return course.state[_NEXT] < course.state[ALL_CENTERS] or course.state[_PART] > 0
 
 
 @kernel
@@ -243,19 +245,20 @@ def _draw_negatives(lanes, negatives, pool, place, words):  # type: ignore[no-un
 
 
 @kernel
-def _list_pairs(lanes, windows, window, negatives, first_center, part, step):  # type: ignore[no-untyped-def]
-    """List the centers of a batch, and a part of their pairs.
+def _list_pairs(lanes, windows, window, negatives, pool, course, step):  # type: ignore[no-untyped-def]
+    """List the centers of a batch, and the part of their pairs that is next.
 
     Each part has an equal share of the negatives, however the pairs can be shared out.
     As many words are copied as a part may have, whatever it has: what was copied too much is
     overwritten by the next, and the CPU foresees the end of loops of one length.
     """
     words, first, last = windows
-    state, parts = step.state, negatives.parts
-    share, room = negatives.per_pair / (state[POOL] * parts), 2 * window // parts + 1
+    first_center, part, parts = course.state[_FIRST], course.state[_PART], negatives.parts
+    count = course.state[_NEXT] - first_center
+    share, room = negatives.per_pair / (pool * parts), 2 * window // parts + 1
     one_side = min(window, room)
     pairs, weight = 0, 0.0
-    for b in range(state[COUNT]):
+    for b in range(count):
         i = first_center + b
         center, begin = words[word64(i)], first[word64(i)]
         before, of_window = i - begin, last[word64(i)] - begin - 1
@@ -273,38 +276,39 @@ def _list_pairs(lanes, windows, window, negatives, first_center, part, step):  #
         copy_words(lanes, words, begin + 1 + split, one_side, step.outside_words, place)
         fill_words(lanes, step.members, pairs, room, center)
         pairs += high - low
-    step.first_pair[state[COUNT]] = pairs
-    for b in range(state[COUNT], BATCH):
+    step.first_pair[count] = pairs
+    for b in range(count, BATCH):
         step.weights[b] = np.float32(0)
     step.amounts[WEIGHT] = weight
-    state[PAIRS] = pairs
+    step.state[COUNT], step.state[PAIRS] = count, pairs
+
+
+@kernel
+def _list_soon(lanes, windows, window, negatives, plan, course, step):  # type: ignore[no-untyped-def]
+    """List the rows that the next step will need: its negatives, and those of the next batch."""
+    words, next_center = windows.words, course.state[_NEXT]
+    left = course.state[ALL_CENTERS] - next_center
+    _draw_negatives(lanes, negatives, plan.pool, course.state[_NOISE_PLACE], step.soon_outsides)
+    centers = min(plan.windows, left)
+    copy_words(lanes, words, next_center, centers, step.soon_centers, 0)
+    # Of the outside words, those that come into reach are new.
+    outsides = min(centers, max(0, left - window))
+    copy_words(lanes, words, next_center + window, outsides, step.soon_outsides, plan.pool)
+    step.state[SOON_OUTSIDES], step.state[SOON_CENTERS] = plan.pool + outsides, centers
 
 
 @kernel_in_callers
-def list_step(lanes, windows, law, negatives, course, step):  # type: ignore[no-untyped-def]
+def list_step(lanes, windows, law, negatives, plan, course, step):  # type: ignore[no-untyped-def]
     """List what the next step of a course is about, and what the one after it will need."""
-    state, words = course.state, windows.words
-    part, pool = state[_PART], state[_POOL]
-    step.state[POOL] = pool
-    if part == 0:
-        first, end = state[_NEXT], state[_END]
-        last = min(first + state[_WINDOWS], end)
-        state[_NEXT] = _end_of_batch(words, first, last, negatives.alike, course.tally)
-        state[_FIRST] = first
-    first = state[_FIRST]
-    step.state[COUNT] = state[_NEXT] - first
-    step.amounts[REMEMBERED] = course.amounts[_REMEMBERED]
-    step.amounts[RATE] = course.amounts[_FIRST_RATE] + course.amounts[_SLOPE] * first
-    _list_pairs(lanes, windows, law.window, negatives, first, part, step)
+    state = course.state
+    if state[_PART] == 0:
+        state[_FIRST] = first = state[_NEXT]
+        last = min(first + plan.windows, state[ALL_CENTERS])
+        state[_NEXT] = _end_of_batch(windows.words, first, last, negatives.alike, course.tally)
+    step.amounts[RATE] = plan.first_rate + plan.slope * state[_FIRST]
+    _list_pairs(lanes, windows, law.window, negatives, plan.pool, course, step)
     state[ALL_PAIRS] += step.state[PAIRS]
-    state[_PART] = part + 1 if part + 1 < negatives.parts else 0
-    place = _draw_negatives(lanes, negatives, pool, state[_NOISE_PLACE], step.negatives)
-    _draw_negatives(lanes, negatives, pool, place, step.soon_outsides)
-    state[_NOISE_PLACE] = place
-    soon = min(state[_WINDOWS], state[_END] - state[_NEXT])
-    copy_words(lanes, words, state[_NEXT], soon, step.soon_centers, 0)
-    # Of the outside words, those that come into reach are new.
-    reach = state[_NEXT] + law.window
-    new = min(soon, max(0, state[_END] - reach))
-    copy_words(lanes, words, reach, new, step.soon_outsides, pool)
-    step.state[SOON_OUTSIDES], step.state[SOON_CENTERS] = pool + new, soon
+    state[_PART] = state[_PART] + 1 if state[_PART] + 1 < negatives.parts else 0
+    place = state[_NOISE_PLACE]
+    state[_NOISE_PLACE] = _draw_negatives(lanes, negatives, plan.pool, place, step.negatives)
+    _list_soon(lanes, windows, law.window, negatives, plan, course, step)

@@ -85,7 +85,7 @@ class NegativeSamplingPass:
         self.initial_loss = (1 + settings.negatives) * math.log(2)
         # Without compilation, only one thread may take pieces (`nw2v.jit.atomics`).
         self.threads = threads if COMPILED else 1
-        self._law = law
+        self._window = law.window
         # What all calls of the kernels begin with.
         self._matrices = parameters.lanes, parameters.centers, parameters.outsides
         self._drawn_from = text, law, self.negatives
@@ -94,7 +94,7 @@ class NegativeSamplingPass:
         """Allocate one thread's scratch memory."""
         vocabulary, length = self._matrices[1].shape
         pool = self.negatives.largest_pool
-        return workspace_for(tokens, vocabulary, self._law.window, pool, length)
+        return workspace_for(tokens, vocabulary, self._window, pool, length)
 
     def run(self, pieces: Pieces, ledger: Ledger, workspace: Any) -> None:
         """Take pieces and train on them, until none is left."""
