@@ -180,8 +180,8 @@ def train(
         Passes over the text. Unset: the studied default of the loss and trainer.
     learning_rate, min_learning_rate : float, optional
         The rate falls in proportion to progress from the first to the second. Unset: the studied
-        default (lowered where many negatives or very few words would make it unstable), and
-        1/250 of the learning rate.
+        default (lower where passes are many, and where many negatives or very few words would
+        make it unstable), and 1/250 of the learning rate.
     batch_windows : int, optional
         Windows of the naive softmax that share one step, at the parameters from before it; 1 is the
         textbook loop. Unset: the studied default. Negative sampling has no such batch:

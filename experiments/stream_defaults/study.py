@@ -1,4 +1,4 @@
-"""Score negative sampling at several rates, scales and pools, on several texts and seeds.
+"""Score negative sampling at several passes, rates, scales and pools, on several texts and seeds.
 
     python experiments/stream_defaults/study.py --corpus FILE... --similarity men simlex999
 
@@ -35,6 +35,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--corpus", nargs="+", default=["docstrings"], help="a name or files")
     parser.add_argument("--analogies", default="google", help="a name or a file")
     parser.add_argument("--similarity", nargs="*", default=["wordsim353", "simlex999"])
+    parser.add_argument("--epochs", nargs="+", type=int, default=[5], help="passes")
     parser.add_argument("--learning-rate", nargs="+", type=float, default=[0.025, 0.05, 0.1, 0.15])
     parser.add_argument("--initial-scale", nargs="+", type=float, default=[1.0, 8.0])
     parser.add_argument(
@@ -85,8 +86,10 @@ def table(results: dict[str, dict[str, float]]) -> str:
         groups.setdefault(tuple(name.split(" | ")[:-1]), []).append(found)
     names = list(next(iter(results.values())))
     lines = [
-        "| text | learning rate | initial scale | K' | means | seeds | " + " | ".join(names) + " |",
-        "|---|" + "---:|" * (5 + len(names)),
+        "| text | passes | learning rate | initial scale | K' | means | seeds | "
+        + " | ".join(names)
+        + " |",
+        "|---|" + "---:|" * (6 + len(names)),
     ]
     for group, runs in groups.items():
         cells = [*group, str(len(runs))]
@@ -111,17 +114,28 @@ def main(arguments: list[str]) -> None:
             else nw2v.Corpus.from_name(source)
         )
         grid = itertools.product(
-            options.learning_rate, options.initial_scale, options.pool, options.means
+            options.epochs,
+            options.learning_rate,
+            options.initial_scale,
+            options.pool,
+            options.means,
+            range(1, options.seeds + 1),
         )
-        for (rate, scale, pool, means), seed in itertools.product(
-            grid, range(1, options.seeds + 1)
-        ):
-            name = f"{corpus.name} | {rate:g} | {scale:g} | {pool or 'default'} | {means} | {seed}"
+        for epochs, rate, scale, pool, means, seed in grid:
+            name = (
+                f"{corpus.name} | {epochs} | {rate:g} | {scale:g} | {pool or 'default'} | {means} "
+                f"| {seed}"
+            )
             if name in results:
                 continue
             with negatives_of(pool, means):
                 model = nw2v.train(
-                    corpus, learning_rate=rate, initial_scale=scale, seed=seed, heldout_fraction=0.0
+                    corpus,
+                    epochs=epochs,
+                    learning_rate=rate,
+                    initial_scale=scale,
+                    seed=seed,
+                    heldout_fraction=0.0,
                 )
             results[name] = scores(model, analogies, similarity)
             print(name, {k: round(v, 1) for k, v in results[name].items()}, flush=True)

@@ -10,7 +10,7 @@ from typing import Any
 from nw2v.errors import InputError
 from nw2v.interrupts import interrupts_as_such, raise_noted_interrupt
 from nw2v.training.callbacks import Callback, Report, TrainingStart
-from nw2v.training.trainer import Progress, Trainer
+from nw2v.training.trainer import NO_PAIRS, Progress, Trainer
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class _Run:
         self.step = 0
         self.epoch = 0
         self.seconds = 0.0
+        self.pairs = 0.0
 
     def report(self, metrics: Mapping[str, float]) -> Report:
         """Record metrics at the present step."""
@@ -49,6 +50,7 @@ class _Run:
         raise_noted_interrupt()
         self.step = progress.step
         self.seconds += progress.seconds
+        self.pairs += progress.pairs
         metrics = {
             "train/learning_rate": progress.learning_rate,
             "train/seconds": self.seconds,
@@ -97,6 +99,8 @@ def fit(
     ------
     DivergenceError
         If the training loss becomes NaN or infinite, or far larger than before training.
+    InputError
+        If no pass had a single pair of words.
     KeyboardInterrupt
         If the user interrupts; the parameters hold what was learnt so far.
     """
@@ -125,6 +129,8 @@ def fit(
                 raise_noted_interrupt()
                 if epoch:
                     trainer.run_epoch(epoch - 1, run.advance)
+                    if epoch == trainer.epochs and run.pairs == 0:
+                        raise InputError(NO_PAIRS)
                     metrics = evaluate() if evaluate else {}
                 run.epoch = epoch
                 report = run.report(metrics)

@@ -14,6 +14,7 @@ from nw2v.kernels.exact_tiles import Counts
 from nw2v.losses import NegativeSampling
 from nw2v.training.exact_gradients import SamplingGradient, SoftmaxGradient, Work
 from nw2v.training.settings import TrainingSettings
+from nw2v.training.trainer import NO_PAIRS
 
 BlockGradient = SoftmaxGradient | SamplingGradient
 
@@ -55,10 +56,7 @@ class LossOverCounts:
         self.pairs = counts.row_sums
         self.centers = np.flatnonzero(self.pairs > 0).astype(np.int32)
         if not len(self.centers):
-            raise InputError(
-                "the text has no pair of words: every sentence has one word, or subsampling leaves "
-                "nothing (model.subsample)"
-            )
+            raise InputError(NO_PAIRS)
         self.scale = float(len(self.centers) / self.pairs.sum())
         self.noise: np.ndarray | None = None
         self.initial = math.log(len(occurrences))

@@ -203,13 +203,13 @@ class TrainingSettings:
         counts : (V,) integer array, optional
             Occurrences of each word. Where negative sampling pushes the most frequent one so hard
             that the studied learning rate would overshoot (many negatives, or very few words),
-            an unset learning_rate becomes lower.
+            an unset learning_rate becomes lower; as it does where passes are many.
         """
         learning_rate, epochs = STUDIED_DEFAULTS[self.loss, self.trainer]
         if self.learning_rate is not None:
             learning_rate = self.learning_rate
-        elif counts is not None and (self.loss, self.trainer) == ("negative_sampling", "stream"):
-            learning_rate = min(learning_rate, LARGEST_STEP / self._largest_load(counts))
+        elif (self.loss, self.trainer) == ("negative_sampling", "stream"):
+            learning_rate = self._studied_rate(learning_rate, epochs, counts)
         values: dict[str, Any] = {"learning_rate": learning_rate}
         if self.epochs is None:
             values["epochs"] = epochs
@@ -266,6 +266,18 @@ class TrainingSettings:
         if self.loss == "naive_softmax":
             return STUDIED_WEIGHT_DECAY
         return STUDIED_WEIGHT_DECAY * math.sqrt(STUDIED_NEGATIVES / self.negatives)
+
+    def _studied_rate(self, highest: float, at: int, counts: np.ndarray | None) -> float:
+        """Learning rate of negative sampling from the stream (experiments/stream_defaults).
+
+        Vectors that pass over the same text again and again end at a worse SimLex-999 the higher it
+        is: with the passes beyond those `at` which the highest was studied, it falls.
+        """
+        passes = at if self.epochs is None else self.epochs
+        rate = highest * min(1.0, math.sqrt(at / passes))
+        if counts is not None:
+            rate = min(rate, LARGEST_STEP / self._largest_load(counts))
+        return rate
 
     def _largest_load(self, counts: np.ndarray) -> float:
         """How many times a center the most frequent word is a negative, on average."""

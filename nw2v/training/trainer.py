@@ -10,6 +10,12 @@ import numpy as np
 
 from nw2v.training.parameters import Parameters
 
+NO_PAIRS = (
+    "the text has no pair of words: every sentence has one word, or subsampling leaves nothing "
+    "(model.subsample)"
+)
+"""What is wrong with a text that nothing can be learnt from."""
+
 
 @dataclass(frozen=True)
 class Progress:

@@ -95,6 +95,22 @@ def test_a_loss_that_is_not_finite_or_explodes_stops_the_run_with_step_and_cause
     assert isinstance(recorder.moments[-1][1], DivergenceError)
 
 
+def test_a_text_without_pairs_is_told_from_one_that_has_some():
+    class Rare(Scripted):
+        pairs = 0
+
+        def run_epoch(self, epoch, report):
+            report(Progress(10 * epoch + 10, 10, 0.0, self.pairs if epoch else 0, 0.5, 0.1))
+
+    recorder = Recorder()
+    with pytest.raises(InputError, match="no pair of words"):
+        fit(Rare([0.0, 0.0]), settings={}, facts={}, callbacks=[recorder])
+    assert recorder.names()[-1] == "failed"
+    some = Rare([0.0, 0.0])
+    some.pairs = 1
+    fit(some, settings={}, facts={})
+
+
 def test_an_interrupt_reaches_callbacks_and_caller():
     recorder = Recorder()
     with pytest.raises(KeyboardInterrupt):

@@ -113,3 +113,25 @@ def test_the_default_rate_is_lowered_where_a_word_is_pushed_too_hard():
     assert TrainingSettings(learning_rate=0.3).resolved(skewed).learning_rate == 0.3
     softmax = TrainingSettings(loss="naive_softmax").resolved(skewed)
     assert softmax.learning_rate == STUDIED_DEFAULTS["naive_softmax", "stream"][0]
+
+
+@pytest.mark.parametrize(
+    ("passes", "part"), [(1, 1), (5, 1), (10, 0.5**0.5), (20, 0.5), (45, 1 / 3)]
+)
+def test_the_default_rate_falls_with_the_passes_beyond_five(passes, part):
+    usual = STUDIED_DEFAULTS["negative_sampling", "stream"][0]
+    resolved = TrainingSettings(epochs=passes).resolved()
+    assert resolved.learning_rate == pytest.approx(part * usual)
+    assert resolved.min_learning_rate == pytest.approx(part * usual / 250)
+    assert TrainingSettings(epochs=passes, learning_rate=0.3).resolved().learning_rate == 0.3
+    skewed = np.array([10_000, 10, 10])
+    lowered = TrainingSettings().resolved(skewed).learning_rate
+    assert lowered is not None and lowered < usual / 2
+    both = TrainingSettings(epochs=passes).resolved(skewed).learning_rate
+    assert both == pytest.approx(min(lowered, part * usual))
+
+
+@pytest.mark.parametrize(("loss", "trainer"), list(STUDIED_DEFAULTS)[1:])
+def test_passes_do_not_lower_other_default_rates(loss, trainer):
+    resolved = TrainingSettings(loss=loss, trainer=trainer, epochs=80).resolved()
+    assert resolved.learning_rate == STUDIED_DEFAULTS[loss, trainer][0]
