@@ -4,7 +4,8 @@
     python benchmarks/instruction_count.py --update    # writes it
 
 A process runs the compiled kernel of negative sampling on a short and on a longer piece of a made
-text. The instructions of both are counted, by the CPU's own counter where the system gives it to a
+text, whose words are as frequent as those that subsampling keeps of a text by Zipf's law. The
+instructions of both are counted, by the CPU's own counter where the system gives it to a
 program (most virtual machines do not), else by letting the process do one instruction at a time
 (ptrace, Linux alone: some seconds for each count). The difference is what the additional centers
 take.
@@ -28,7 +29,7 @@ from typing import Any
 
 import numpy as np
 from reporting import RESULTS, in_words, machine, table
-from texts import SENTENCE_LENGTH, zipf_counts
+from texts import SENTENCE_LENGTH
 
 from nw2v.corpus import EncodedText
 from nw2v.files import write_atomically
@@ -36,9 +37,9 @@ from nw2v.jit.registers import LANES
 
 BASELINE = RESULTS / "instructions.json"
 LARGEST_GROWTH = 0.05
-WORDS, VOCABULARY = 20_000, 2_000
-SHORT, LONG = 1, 5
-"""Sentences of the two pieces: 20 and 100 centers."""
+WORDS, VOCABULARY = 200_000, 10_000
+SHORT, LONG = 8, 16
+"""Sentences of the two pieces: 160 and 320 centers, both whole batches."""
 WARM_UPS = 30
 """Runs before those that are counted: Python makes its own code faster while it runs."""
 SETTINGS = ((50, 5, 5), (100, 5, 5), (300, 5, 5), (100, 20, 5), (100, 5, 15))
@@ -64,7 +65,8 @@ class Work:
     def __init__(self, dim: int, negatives: int, window: int) -> None:
         from training_kernel import TrainingKernel
 
-        counts = zipf_counts(VOCABULARY, WORDS, 1)
+        shares = 1 / np.sqrt(np.arange(1, VOCABULARY + 1))
+        counts = np.round(WORDS * shares / shares.sum()).astype(np.int64)
         tokens = np.repeat(np.arange(VOCABULARY, dtype=np.int32), counts)
         np.random.default_rng(1).shuffle(tokens)
         offsets = np.arange(0, len(tokens), SENTENCE_LENGTH, dtype=np.int64)
