@@ -29,15 +29,16 @@ from typing import Any
 
 import numpy as np
 from reporting import RESULTS, in_words, machine, table
-from texts import SENTENCE_LENGTH
+from texts import SENTENCE_LENGTH, zipf_counts
 
 from nw2v.corpus import EncodedText
+from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.files import write_atomically
 from nw2v.jit.registers import LANES
 
 BASELINE = RESULTS / "instructions.json"
 LARGEST_GROWTH = 0.05
-WORDS, VOCABULARY = 200_000, 10_000
+WORDS, VOCABULARY, SUBSAMPLE = 400_000, 10_000, 1e-4
 SHORT, LONG = 8, 16
 """Sentences of the two pieces: 160 and 320 centers, both whole batches."""
 WARM_UPS = 30
@@ -65,8 +66,9 @@ class Work:
     def __init__(self, dim: int, negatives: int, window: int) -> None:
         from training_kernel import TrainingKernel
 
-        shares = 1 / np.sqrt(np.arange(1, VOCABULARY + 1))
-        counts = np.round(WORDS * shares / shares.sum()).astype(np.int64)
+        counts = zipf_counts(VOCABULARY, WORDS, 1)
+        counts = np.maximum(1, np.round(counts * keep_probabilities(counts, SUBSAMPLE)))
+        counts = counts.astype(np.int64)
         tokens = np.repeat(np.arange(VOCABULARY, dtype=np.int32), counts)
         np.random.default_rng(1).shuffle(tokens)
         offsets = np.arange(0, len(tokens), SENTENCE_LENGTH, dtype=np.int64)

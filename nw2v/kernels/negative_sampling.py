@@ -275,6 +275,7 @@ def _make_step(lanes, centers, outsides, negatives, plan, step, scratch):  # typ
             lanes, outsides, noise, k, last, steps, centers, rows, count, expected, shift
         )
         _ask_ahead(lanes, centers, outsides, step, asked, 8)
+    # Learnt in every piece, also in those that expect nothing: the next one may.
     if negatives.remembered > 0:
         _learn_sigmas(pool, step, scratch)
     scatter_rows(lanes, centers, rows, count, gradients)

@@ -32,7 +32,7 @@ LOCAL = 2.0
 _FIRST, _NEXT, ALL_CENTERS, _PART, _NOISE_PLACE, ALL_PAIRS = range(6)
 
 # Places in `Step.state`: how many centers and pairs the step has, and how many rows of each matrix
-# the next step needs.
+# are needed soon.
 COUNT, PAIRS, SOON_OUTSIDES, SOON_CENTERS = range(4)
 # Places in `Step.amounts`: its learning rate, and the sum of its weights.
 RATE, WEIGHT = range(2)
@@ -59,9 +59,9 @@ class Plan(NamedTuple):
 
     windows: int  # of a batch, at most those of `Negatives`
     pool: int  # K'
-    remembered: float  # negatives that running means are of: at most those of `Negatives`
+    remembered: float  # negatives that running means are of; 0: none
     first_rate: float  # learning rate of center 0
-    slope: float  # how it rises from center to center
+    slope: float  # what is added to it from center to center
 
 
 class Course(NamedTuple):
@@ -82,7 +82,7 @@ class Step(NamedTuple):
     first_pair: np.ndarray  # (BATCH + 1,) int32: where the pairs of each center begin
     outside_words: np.ndarray  # int32: one for each pair
     members: np.ndarray  # int32: the center word of each pair
-    soon_outsides: np.ndarray  # int32: rows that the course's next step needs
+    soon_outsides: np.ndarray  # int32: rows that the next step or the next batch needs
     soon_centers: np.ndarray  # int32
 
 
@@ -190,7 +190,13 @@ def _last_place(negatives):  # type: ignore[no-untyped-def]
 
 @kernel
 def begin_piece(text, law, negatives, piece, windows, tally, course):  # type: ignore[no-untyped-def]
-    """Draw the windows of a piece, let batches begin with the first, and plan their steps."""
+    """Draw the windows of a piece, let batches begin with the first, and plan their steps.
+
+    Returns
+    -------
+    Plan
+        How many windows there are stands in the course (`ALL_CENTERS`).
+    """
     sentences, rate = (piece.first_sentence, piece.last_sentence), piece.first_rate
     kept = draw_windows(text, law, piece.key, *sentences, windows)
     state = course.state
@@ -246,7 +252,7 @@ def _draw_negatives(lanes, negatives, pool, place, words):  # type: ignore[no-un
 
 @kernel
 def _list_pairs(lanes, windows, window, negatives, pool, course, step):  # type: ignore[no-untyped-def]
-    """List the centers of a batch, and the part of their pairs that is next.
+    """List the centers of the course's present batch, and the part of their pairs that is next.
 
     Each part has an equal share of the negatives, however the pairs can be shared out.
     As many words are copied as a part may have, whatever it has: what was copied too much is
@@ -285,7 +291,10 @@ def _list_pairs(lanes, windows, window, negatives, pool, course, step):  # type:
 
 @kernel
 def _list_soon(lanes, windows, window, negatives, plan, course, step):  # type: ignore[no-untyped-def]
-    """List the rows that the next step will need: its negatives, and those of the next batch."""
+    """List rows that are soon needed: the next step's negatives, and words of the next batch.
+
+    If that step is another part of the present batch, its words are at hand.
+    """
     words, next_center = windows.words, course.state[_NEXT]
     left = course.state[ALL_CENTERS] - next_center
     _draw_negatives(lanes, negatives, plan.pool, course.state[_NOISE_PLACE], step.soon_outsides)

@@ -10,7 +10,7 @@ from typing import Any
 from nw2v.errors import InputError
 from nw2v.interrupts import interrupts_as_such, raise_noted_interrupt
 from nw2v.training.callbacks import Callback, Report, TrainingStart
-from nw2v.training.trainer import NO_PAIRS, Progress, Trainer
+from nw2v.training.trainer import Progress, Trainer
 
 _log = logging.getLogger(__name__)
 
@@ -130,7 +130,10 @@ def fit(
                 if epoch:
                     trainer.run_epoch(epoch - 1, run.advance)
                     if epoch == trainer.epochs and run.pairs == 0:
-                        raise InputError(NO_PAIRS)
+                        raise InputError(
+                            f"no pair of words was left in {epoch} passes: subsampling drops too "
+                            "many words of this text; raise model.subsample, or set it to 0"
+                        )
                     metrics = evaluate() if evaluate else {}
                 run.epoch = epoch
                 report = run.report(metrics)

@@ -204,6 +204,11 @@ class TrainingSettings:
             Occurrences of each word. Where negative sampling pushes the most frequent one so hard
             that the studied learning rate would overshoot (many negatives, or very few words),
             an unset learning_rate becomes lower; as it does where passes are many.
+
+        Raises
+        ------
+        InputError
+            If that is then below min_learning_rate.
         """
         learning_rate, epochs = STUDIED_DEFAULTS[self.loss, self.trainer]
         if self.learning_rate is not None:
@@ -215,6 +220,12 @@ class TrainingSettings:
             values["epochs"] = epochs
         if self.min_learning_rate is None:
             values["min_learning_rate"] = learning_rate / 250
+        elif self.learning_rate is None and self.min_learning_rate > learning_rate:
+            raise InputError(
+                f"trainer.min_learning_rate={self.min_learning_rate:g} is above "
+                f"{learning_rate:g}, the default learning rate for {self.epochs or epochs} passes: "
+                "lower it or leave it unset, or set trainer.learning_rate"
+            )
         if self.trainer == "cooccurrence":
             values = self._resolved_for_counts(values)
         elif self.batch_windows is None and self.loss == "naive_softmax":
@@ -267,14 +278,15 @@ class TrainingSettings:
             return STUDIED_WEIGHT_DECAY
         return STUDIED_WEIGHT_DECAY * math.sqrt(STUDIED_NEGATIVES / self.negatives)
 
-    def _studied_rate(self, highest: float, at: int, counts: np.ndarray | None) -> float:
+    def _studied_rate(self, highest: float, passes: int, counts: np.ndarray | None) -> float:
         """Learning rate of negative sampling from the stream (experiments/stream_defaults).
 
-        Vectors that pass over the same text again and again end at a worse SimLex-999 the higher it
-        is: with the passes beyond those `at` which the highest was studied, it falls.
+        The highest was studied for so many passes. Vectors that pass over a text more often learn
+        it by heart at that rate: it falls with their square root.
         """
-        passes = at if self.epochs is None else self.epochs
-        rate = highest * min(1.0, math.sqrt(at / passes))
+        rate = highest
+        if self.epochs is not None:
+            rate *= min(1.0, math.sqrt(passes / self.epochs))
         if counts is not None:
             rate = min(rate, LARGEST_STEP / self._largest_load(counts))
         return rate

@@ -25,6 +25,7 @@ import numpy as np
 
 from nw2v.corpus import EncodedText
 from nw2v.corpus.subsampling import keep_probabilities
+from nw2v.errors import InputError
 from nw2v.jit.random import random_order, stream_key
 from nw2v.kernels.pieces import Ledger, Pieces, ledger_for, one_piece, stop_taking
 from nw2v.kernels.stream import Piece, Text, window_law
@@ -33,7 +34,7 @@ from nw2v.training.negative_sampling_pass import NegativeSamplingPass
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream_passes import Helper, StreamPass
-from nw2v.training.trainer import Progress
+from nw2v.training.trainer import NO_PAIRS, Progress
 
 STREAM_PASSES: dict[str, type[NegativeSamplingPass] | type[NaiveSoftmaxPass]] = {
     "negative_sampling": NegativeSamplingPass,
@@ -62,6 +63,11 @@ class StreamTrainer:
     ----------
     noise : (V,) float64 array or None
         The noise distribution as it is really sampled.
+
+    Raises
+    ------
+    InputError
+        If no sentence has two words.
     """
 
     def __init__(
@@ -73,6 +79,8 @@ class StreamTrainer:
     ) -> None:
         assert settings.epochs and settings.learning_rate and settings.threads
         assert settings.min_learning_rate is not None
+        if np.diff(text.offsets).max(initial=0) < 2:
+            raise InputError(NO_PAIRS)
         loss = STREAM_PASSES[settings.loss]
         self.parameters = parameters
         self.epochs = settings.epochs

@@ -6,11 +6,24 @@ import numpy as np
 import pytest
 
 from nw2v.jit.batches import COPIED
+from nw2v.jit.random import stream_key
 from nw2v.kernels import window_batches
-from nw2v.kernels.stream import Windows
-from nw2v.kernels.window_batches import BATCH_COUNTERS, COUNTERS
+from nw2v.kernels.stream import Piece, Windows, window_law, windows_for
+from nw2v.kernels.window_batches import (
+    ALL_CENTERS,
+    BATCH_COUNTERS,
+    COUNT,
+    COUNTERS,
+    SOON_CENTERS,
+    SOON_OUTSIDES,
+    begin_piece,
+    course_for,
+    is_left,
+    list_step,
+    step_for,
+)
 from tests import naive
-from tests.kernels.texts import negatives_for
+from tests.kernels.texts import negatives_for, random_text
 
 
 @pytest.mark.parametrize("pool", [4, 8, 12, 16])
@@ -91,3 +104,38 @@ def test_words_that_share_a_counter_do_not_make_a_piece_one_of_few_words():
     )
     tally = np.zeros(6000, dtype=np.int32)
     assert window_batches._suit_piece(windows, 6000, negatives, 1e-6, tally) == (32, 8, 256.0)
+
+
+@pytest.mark.parametrize(("parts", "most"), [(1, 8), (2, 32)])
+def test_a_step_lists_what_is_needed_soon(parts, most):
+    _, text, counts = random_text(seed=4, sentences=12)
+    law = window_law(counts, window=3, subsample=0.0, shrink=True)
+    negatives = negatives_for(counts, pool=4, windows=most, parts=parts, alike=4)
+    windows = windows_for(len(text.tokens) + 64)
+    tally = np.zeros(max(COUNTERS, len(counts)), dtype=np.int32)
+    piece, course = Piece(0, len(text.offsets) - 1, stream_key(3), 0.05, 0.01), course_for()
+    plan = begin_piece(text, law, negatives, piece, windows, tally, course)
+    assert (plan.windows, plan.pool, plan.first_rate) == (most, 4, 0.05)
+    total = course.state[ALL_CENTERS]
+    done, part, soon = 0, 0, None
+    while is_left(course):
+        step = step_for(law.window, 4)
+        list_step((), windows, law, negatives, plan, course, step)
+        count = step.state[COUNT]
+        words = windows.words[done : done + count]
+        np.testing.assert_array_equal(step.centers[:count], words)
+        if soon is not None:
+            np.testing.assert_array_equal(step.negatives[:4], soon.soon_outsides[:4])
+            if part == 0:
+                # The batch may end earlier than was expected.
+                np.testing.assert_array_equal(words, soon.soon_centers[:count])
+                assert count <= soon.state[SOON_CENTERS]
+        after = done + count
+        expected = min(most, total - after)
+        assert step.state[SOON_CENTERS] == expected
+        new = windows.words[after + law.window : min(after + law.window + expected, total)]
+        assert step.state[SOON_OUTSIDES] == 4 + len(new)
+        np.testing.assert_array_equal(step.soon_outsides[4 : 4 + len(new)], new)
+        soon, part = step, (part + 1) % parts
+        done = after if part == 0 else done
+    assert done == total > 3 * most / 2

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import nw2v
 from nw2v.errors import InputError
 from nw2v.training.callbacks import Callback
 from nw2v.training.loop import DivergenceError, fit
@@ -97,18 +98,29 @@ def test_a_loss_that_is_not_finite_or_explodes_stops_the_run_with_step_and_cause
 
 def test_a_text_without_pairs_is_told_from_one_that_has_some():
     class Rare(Scripted):
-        pairs = 0
+        def __init__(self, pairs):
+            super().__init__([0.0] * len(pairs))
+            self.pairs = pairs
 
         def run_epoch(self, epoch, report):
-            report(Progress(10 * epoch + 10, 10, 0.0, self.pairs if epoch else 0, 0.5, 0.1))
+            report(Progress(10 * epoch + 10, 10, 0.0, self.pairs[epoch], 0.5, 0.1))
 
     recorder = Recorder()
-    with pytest.raises(InputError, match="no pair of words"):
-        fit(Rare([0.0, 0.0]), settings={}, facts={}, callbacks=[recorder])
+    with pytest.raises(InputError, match="no pair of words was left in 3 passes"):
+        fit(Rare([0, 0, 0]), settings={}, facts={}, callbacks=[recorder])
     assert recorder.names()[-1] == "failed"
-    some = Rare([0.0, 0.0])
-    some.pairs = 1
-    fit(some, settings={}, facts={})
+    for pairs in ([1, 0, 0], [0, 1, 0], [0, 0, 1]):
+        fit(Rare(pairs), settings={}, facts={})
+
+
+@pytest.mark.parametrize("loss", ["negative_sampling", "naive_softmax"])
+def test_real_texts_without_pairs_are_refused(loss):
+    lonely = nw2v.Corpus.from_sentences([["a"], ["b"]] * 20, min_count=1, name="lonely")
+    with pytest.raises(InputError, match="no pair of words: every sentence has one word"):
+        nw2v.train(lonely, loss=loss, dim=4)
+    dropped = nw2v.Corpus.from_sentences([["a", "b", "c"]] * 20, min_count=1, name="dropped")
+    with pytest.raises(InputError, match="no pair of words was left in 2 passes"):
+        nw2v.train(dropped, loss=loss, dim=4, subsample=1e-15, epochs=2)
 
 
 def test_an_interrupt_reaches_callbacks_and_caller():

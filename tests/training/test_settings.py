@@ -131,7 +131,16 @@ def test_the_default_rate_falls_with_the_passes_beyond_five(passes, part):
     assert both == pytest.approx(min(lowered, part * usual))
 
 
-@pytest.mark.parametrize(("loss", "trainer"), list(STUDIED_DEFAULTS)[1:])
+def test_a_lowest_rate_above_the_default_one_is_told_where_that_comes_from():
+    with pytest.raises(InputError, match=r"0\.025, the default .* 20 passes: .* or set trainer"):
+        TrainingSettings(epochs=20, min_learning_rate=0.03)
+    with pytest.raises(InputError, match=r"learning_rate=0\.02: lower it or leave it unset$"):
+        TrainingSettings(epochs=20, min_learning_rate=0.03, learning_rate=0.02)
+
+
+@pytest.mark.parametrize(
+    ("loss", "trainer"), [key for key in STUDIED_DEFAULTS if key != ("negative_sampling", "stream")]
+)
 def test_passes_do_not_lower_other_default_rates(loss, trainer):
     resolved = TrainingSettings(loss=loss, trainer=trainer, epochs=80).resolved()
     assert resolved.learning_rate == STUDIED_DEFAULTS[loss, trainer][0]
