@@ -45,7 +45,7 @@ class Negatives(NamedTuple):
     pool: int  # K', negatives of a step
     largest_pool: int  # K' in pieces that name few words: at most `TABLE_REPEATS`
     per_pair: float  # K, negatives a pair that they stand for
-    windows: int  # of a batch, at most BATCH
+    batch: int  # windows of a batch, at most BATCH
     parts: int  # steps of a batch, each for so large a part of the pairs of every window
     alike: int  # windows of one center word that a batch may have
     pairs_alike: float  # pairs of one center word, on average, that a batch may have
@@ -57,7 +57,7 @@ class Negatives(NamedTuple):
 class Plan(NamedTuple):
     """How the steps of one piece are made."""
 
-    windows: int  # of a batch, at most those of `Negatives`
+    batch: int  # windows of a batch, at most those of `Negatives`
     pool: int  # K'
     remembered: float  # negatives that running means are of; 0: none
     first_rate: float  # learning rate of center 0
@@ -168,7 +168,7 @@ def _suit_piece(windows, kept, negatives, rate, tally):  # type: ignore[no-untyp
         usual_squares = (negatives.concentration + 1 / kept) * np.float64(pairs) * pairs
         is_local = squares > LOCAL * usual_squares and changes > least_changes
         most_windows = negatives.pairs_alike * kept / most
-        if most_windows >= negatives.windows and not is_local:
+        if most_windows >= negatives.batch and not is_local:
             break
         mask = _ALL_BITS
     if is_local:
@@ -179,7 +179,7 @@ def _suit_piece(windows, kept, negatives, rate, tally):  # type: ignore[no-untyp
         most_windows = min(most_windows, for_pool / 2)
     else:
         remembered, pool = usual, negatives.pool
-    return max(1, min(negatives.windows, np.int64(most_windows))), pool, remembered
+    return max(1, min(negatives.batch, np.int64(most_windows))), pool, remembered
 
 
 @kernel
@@ -298,7 +298,7 @@ def _list_soon(lanes, windows, window, negatives, plan, course, step):  # type: 
     words, next_center = windows.words, course.state[_NEXT]
     left = course.state[ALL_CENTERS] - next_center
     _draw_negatives(lanes, negatives, plan.pool, course.state[_NOISE_PLACE], step.soon_outsides)
-    centers = min(plan.windows, left)
+    centers = min(plan.batch, left)
     copy_words(lanes, words, next_center, centers, step.soon_centers, 0)
     # Of the outside words, those that come into reach are new.
     outsides = min(centers, max(0, left - window))
@@ -312,7 +312,7 @@ def list_step(lanes, windows, law, negatives, plan, course, step):  # type: igno
     state = course.state
     if state[_PART] == 0:
         state[_FIRST] = first = state[_NEXT]
-        last = min(first + plan.windows, state[ALL_CENTERS])
+        last = min(first + plan.batch, state[ALL_CENTERS])
         state[_NEXT] = _end_of_batch(windows.words, first, last, negatives.alike, course.tally)
     step.amounts[RATE] = plan.first_rate + plan.slope * state[_FIRST]
     _list_pairs(lanes, windows, law.window, negatives, plan.pool, course, step)

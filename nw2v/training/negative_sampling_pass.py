@@ -74,7 +74,7 @@ class NegativeSamplingPass:
             pool=pool,
             largest_pool=batch_sizes.LARGEST_POOL,
             per_pair=float(settings.negatives),
-            windows=batch_sizes.batch_size(push, threads),
+            batch=batch_sizes.batch_size(push, threads),
             parts=parts,
             alike=batch_sizes.windows_alike(window_push),
             pairs_alike=batch_sizes.LARGEST_LOCAL_DRIFT / pair_push,

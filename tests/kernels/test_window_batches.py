@@ -115,7 +115,7 @@ def test_a_step_lists_what_is_needed_soon(parts, most):
     tally = np.zeros(max(COUNTERS, len(counts)), dtype=np.int32)
     piece, course = Piece(0, len(text.offsets) - 1, stream_key(3), 0.05, 0.01), course_for()
     plan = begin_piece(text, law, negatives, piece, windows, tally, course)
-    assert (plan.windows, plan.pool, plan.first_rate) == (most, 4, 0.05)
+    assert (plan.batch, plan.pool, plan.first_rate) == (most, 4, 0.05)
     total = course.state[ALL_CENTERS]
     done, part, soon = 0, 0, None
     while is_left(course):
