@@ -204,9 +204,9 @@ def begin_piece(text, law, negatives, piece, windows, tally, course):  # type: i
     # Each piece reads the noise table from a place of its own.
     draw = random_bits(piece.key ^ _NOISE, text.offsets[piece.first_sentence])
     state[_NOISE_PLACE] = np.int64(draw & word64(_last_place(negatives)))
-    most_windows, pool, remembered = _suit_piece(windows, kept, negatives, rate, tally)
+    batch, pool, remembered = _suit_piece(windows, kept, negatives, rate, tally)
     slope = (piece.last_rate - rate) / max(kept, 1)
-    return Plan(most_windows, pool, remembered, rate, slope)
+    return Plan(batch, pool, remembered, rate, slope)
 
 
 # --- one step after another -----------------------------------------------------------------------

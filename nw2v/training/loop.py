@@ -32,7 +32,6 @@ class _Run:
         self.step = 0
         self.epoch = 0
         self.seconds = 0.0
-        self.pairs = 0.0
 
     def report(self, metrics: Mapping[str, float]) -> Report:
         """Record metrics at the present step."""
@@ -45,12 +44,19 @@ class _Run:
             left = self.seconds * (self.trainer.total_steps - self.step) / self.step
         return Report(self.step, self.epoch, dict(metrics), self.seconds, left)
 
+    def check_pairs(self) -> None:
+        """Refuse to end without anything learnt."""
+        if not any("train/loss" in metrics for metrics in self.history):
+            raise InputError(
+                f"no pair of words was left in {self.trainer.epochs} passes: subsampling drops too "
+                "many words of this text; raise model.subsample, or set it to 0"
+            )
+
     def advance(self, progress: Progress) -> None:
         """Take a trainer's report."""
         raise_noted_interrupt()
         self.step = progress.step
         self.seconds += progress.seconds
-        self.pairs += progress.pairs
         metrics = {
             "train/learning_rate": progress.learning_rate,
             "train/seconds": self.seconds,
@@ -129,11 +135,8 @@ def fit(
                 raise_noted_interrupt()
                 if epoch:
                     trainer.run_epoch(epoch - 1, run.advance)
-                    if epoch == trainer.epochs and run.pairs == 0:
-                        raise InputError(
-                            f"no pair of words was left in {epoch} passes: subsampling drops too "
-                            "many words of this text; raise model.subsample, or set it to 0"
-                        )
+                    if epoch == trainer.epochs:
+                        run.check_pairs()
                     metrics = evaluate() if evaluate else {}
                 run.epoch = epoch
                 report = run.report(metrics)

@@ -159,14 +159,7 @@ class TrainingSettings:
         _number("evaluation_subsample", self.evaluation_subsample, 0.0, 1.0)
         _whole("heldout_centers", self.heldout_centers, 1, 10**9)
         _whole("seed", self.seed, 0, LARGEST_SEED)
-        resolved = self.resolved()
-        if resolved.learning_rate is None or resolved.min_learning_rate is None:
-            return  # lbfgs
-        if resolved.min_learning_rate > resolved.learning_rate:
-            raise InputError(
-                f"trainer.min_learning_rate={resolved.min_learning_rate:g} is above "
-                f"trainer.learning_rate={resolved.learning_rate:g}: lower it or leave it unset"
-            )
+        self.resolved()  # checks what depends on the defaults
 
     def _check_trainer(self) -> None:
         """Refuse what belongs to another trainer or optimizer, where it would do nothing."""
@@ -208,7 +201,7 @@ class TrainingSettings:
         Raises
         ------
         InputError
-            If that is then below min_learning_rate.
+            If min_learning_rate is above the learning rate, be it given or the default.
         """
         learning_rate, epochs = STUDIED_DEFAULTS[self.loss, self.trainer]
         if self.learning_rate is not None:
@@ -220,11 +213,15 @@ class TrainingSettings:
             values["epochs"] = epochs
         if self.min_learning_rate is None:
             values["min_learning_rate"] = learning_rate / 250
-        elif self.learning_rate is None and self.min_learning_rate > learning_rate:
+        elif self.min_learning_rate > learning_rate:
+            above = f"trainer.learning_rate={learning_rate:g}: lower it or leave it unset"
+            if self.learning_rate is None:
+                above = (
+                    f"{learning_rate:g}, the default learning rate for {self.epochs or epochs} "
+                    "passes: lower it or leave it unset, or set trainer.learning_rate"
+                )
             raise InputError(
-                f"trainer.min_learning_rate={self.min_learning_rate:g} is above "
-                f"{learning_rate:g}, the default learning rate for {self.epochs or epochs} passes: "
-                "lower it or leave it unset, or set trainer.learning_rate"
+                f"trainer.min_learning_rate={self.min_learning_rate:g} is above {above}"
             )
         if self.trainer == "cooccurrence":
             values = self._resolved_for_counts(values)
