@@ -213,16 +213,6 @@ class TrainingSettings:
             values["epochs"] = epochs
         if self.min_learning_rate is None:
             values["min_learning_rate"] = learning_rate / 250
-        elif self.min_learning_rate > learning_rate:
-            above = f"trainer.learning_rate={learning_rate:g}: lower it or leave it unset"
-            if self.learning_rate is None:
-                above = (
-                    f"{learning_rate:g}, the default learning rate for {self.epochs or epochs} "
-                    "passes: lower it or leave it unset, or set trainer.learning_rate"
-                )
-            raise InputError(
-                f"trainer.min_learning_rate={self.min_learning_rate:g} is above {above}"
-            )
         if self.trainer == "cooccurrence":
             values = self._resolved_for_counts(values)
         elif self.batch_windows is None and self.loss == "naive_softmax":
@@ -231,9 +221,22 @@ class TrainingSettings:
             values["threads"] = 1
         elif self.threads is None:
             values["threads"] = available_cores()
+        self._check_lowest_rate(learning_rate, values.get("epochs", self.epochs))
         if all(getattr(self, name) == value for name, value in values.items()):
             return self
         return replace(self, **values)
+
+    def _check_lowest_rate(self, learning_rate: float, passes: int | None) -> None:
+        """Refuse a learning rate that would rise, and tell where that of the beginning is from."""
+        if self.min_learning_rate is None or self.min_learning_rate <= learning_rate:
+            return
+        above = f"trainer.learning_rate={learning_rate:g}: lower it or leave it unset"
+        if self.learning_rate is None:
+            above = (
+                f"{learning_rate:g}, the default learning rate for {passes} passes: lower it or "
+                "leave it unset, or set trainer.learning_rate"
+            )
+        raise InputError(f"trainer.min_learning_rate={self.min_learning_rate:g} is above {above}")
 
     def _resolved_for_counts(self, values: dict[str, Any]) -> dict[str, Any]:
         """Add what `trainer=cooccurrence` takes for its own settings, where they are unset."""

@@ -134,6 +134,8 @@ def test_the_default_rate_falls_with_the_passes_beyond_five(passes, part):
 def test_a_lowest_rate_above_the_default_one_is_told_where_that_comes_from():
     with pytest.raises(InputError, match=r"0\.025, the default .* 20 passes: .* or set trainer"):
         TrainingSettings(epochs=20, min_learning_rate=0.03)
+    with pytest.raises(InputError, match=r"0\.2, the default .* 40 passes: .* or set trainer"):
+        TrainingSettings(trainer="cooccurrence", negatives=20, min_learning_rate=0.5)
     with pytest.raises(InputError, match=r"learning_rate=0\.02: lower it or leave it unset$"):
         TrainingSettings(epochs=20, min_learning_rate=0.03, learning_rate=0.02)
 
