@@ -200,7 +200,7 @@ def negative_sampling_pass(V, U, sentences, law, key, negatives, sigmas, first_r
     if squares / total**2 > 2 * (concentration + 1 / len(found)) and changes * 2048 > most_changes:
         pool, remembered = largest_pool, min(usual, remembered)
         push = first_rate * K * total / len(found) / parts * (2 - remembered / 256)
-        most = min(most, max(1, int(3.2 * pool / max(push, 1e-9))))
+        most = min(most, max(1, int(2.15 * pool / max(push, 1e-9))))
     else:
         remembered = usual
     place = random_bits(key ^ 0x6E6F697365, 0) & len(table) - 1

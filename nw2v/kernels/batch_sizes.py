@@ -11,9 +11,9 @@ import math
 from nw2v.jit.batches import BATCH, ROWS_AT_ONCE
 from nw2v.jit.compile import for_kernels_too
 
-SMALLEST_POOL, LARGEST_POOL = 4, 16
+SMALLEST_POOL, LARGEST_POOL = 4, 24
 """Bounds of K', the negatives of a step."""
-NEGATIVE_DRIFT = 6.4
+NEGATIVE_DRIFT = 4.3
 """How far the windows of a batch may push a negative, in steps of a full pair, while K' is within
 its bounds; half as far where nothing is expected of it."""
 LEAST_REMEMBERED, MOST_REMEMBERED = 48.0, 256.0

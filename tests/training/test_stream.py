@@ -294,11 +294,11 @@ def test_less_is_expected_of_negatives_in_small_vocabularies_and_with_many_threa
         return trainer._pass.negatives
 
     usual = negatives_of(20_000, 2)
-    assert usual.remembered == MOST_REMEMBERED and usual.pool == 8
+    assert usual.remembered == MOST_REMEMBERED and usual.pool == 12
     many = negatives_of(20_000, 8)
     assert LEAST_REMEMBERED <= many.remembered < MOST_REMEMBERED and many.pool > usual.pool
     for nothing in (negatives_of(20_000, 64), negatives_of(20, 1, learning_rate=0.05)):
-        assert nothing.remembered == 0 and nothing.pool == 16
+        assert nothing.remembered == 0 and nothing.pool == 24
     # In deterministic mode it does not depend on the threads.
     alone = [negatives_of(20_000, threads, deterministic=True) for threads in (1, 4)]
     few, more = (found._replace(table=None) for found in alone)  # but for the array
