@@ -25,7 +25,9 @@ from nw2v.evaluation import (
     load_similarity,
 )
 from nw2v.files import write_atomically
+from nw2v.jit.batches import ROWS_AT_ONCE
 from nw2v.kernels import batch_sizes
+from nw2v.kernels.noise import TABLE_REPEATS
 
 HERE = Path(__file__).parent
 
@@ -42,8 +44,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--pool",
         nargs="+",
         type=int,
+        choices=[0, *range(ROWS_AT_ONCE, TABLE_REPEATS + 1, ROWS_AT_ONCE)],
         default=[0],
-        help="shared negatives of a step, K', a multiple of 4 (0: as nw2v chooses them)",
+        metavar="K'",
+        help=f"shared negatives of a step, K', a multiple of {ROWS_AT_ONCE} up to {TABLE_REPEATS} "
+        "(0: as nw2v chooses them)",
     )
     parser.add_argument(
         "--means",
@@ -69,14 +74,18 @@ def scores(model: nw2v.Model, analogies: Any, similarity: list[Any]) -> dict[str
 def negatives_of(pool: int, means: str) -> Iterator[None]:
     """Let steps share so many negatives, where `pool` is not 0, with or without their means."""
     chosen = batch_sizes.pool_size, batch_sizes.remembered_negatives
+    largest = batch_sizes.LARGEST_POOL
     if pool:
         batch_sizes.pool_size = lambda *_: pool
+        # What steps are computed with has room for so many.
+        batch_sizes.LARGEST_POOL = max(pool, largest)
     if means == "none":
         batch_sizes.remembered_negatives = lambda *_: 0.0
     try:
         yield
     finally:
         batch_sizes.pool_size, batch_sizes.remembered_negatives = chosen
+        batch_sizes.LARGEST_POOL = largest
 
 
 def table(results: dict[str, dict[str, float]]) -> str:
