@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from nw2v.corpus import EncodedText
+from nw2v.corpus.cache import let_go
 from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.errors import InputError
 from nw2v.jit.random import random_order, stream_key
@@ -42,7 +43,7 @@ STREAM_PASSES: dict[str, type[NegativeSamplingPass] | type[NaiveSoftmaxPass]] = 
 }
 REPORTS_A_RUN = 100
 REPORTS_A_SLOW_RUN = 1000
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.02
 PROBE_SECONDS = 0.2
 
 
@@ -180,6 +181,9 @@ class StreamTrainer:
                     # Segments share the time since the last look by what was trained on of each.
                     seconds += max(0.0, now - began) * since / since.sum()
                     trained, began = trained_now, now
+                # What has been read of a mapped text need not stay in memory.
+                let_go(self._text.tokens)
+                let_go(self._text.offsets)
                 # Losses are read without a fence: nothing is made of one but a report.
                 while reported < len(segments) and done[segments[reported]].all():
                     segment, its_seconds = segments[reported], float(seconds[reported])

@@ -6,12 +6,14 @@ import threading
 import time
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from nw2v.corpus import EncodedText
+from nw2v.corpus.cache import ArrayWriter, open_arrays
 from nw2v.jit import COMPILED
 from nw2v.kernels.batch_sizes import LEAST_REMEMBERED, MOST_REMEMBERED
 from nw2v.kernels.naive_softmax import BLOCK_ROWS, BLOCKS_A_MEMBER
@@ -27,7 +29,7 @@ from nw2v.training.stream import (
     _cut_at_sentence_ends,
 )
 from nw2v.training.trainer import Progress
-from tests.training.texts import WORDS, stream_trainer
+from tests.training.texts import WORDS, encoded_text, stream_trainer
 
 
 @pytest.fixture(autouse=True)
@@ -264,6 +266,43 @@ def test_reports_share_the_time_by_what_was_trained_in_it(monkeypatch):
     trainer.run_epoch(0, reports.append)
     assert [report.seconds for report in reports] == [1.0 + 3.0, 2.0 + 2.0]
     assert [report.tokens for report in reports] == [40, 80]
+
+
+def kibibytes_in_memory(folder):
+    """How much of the files in a folder this process has mapped and in memory."""
+    total, counts = 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if "-" in line.partition(" ")[0]:  # the addresses of the next mapping
+            counts = str(folder) in line
+        elif counts and line.startswith("Rss:"):
+            total += int(line.split()[1])
+    return total
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the system does not tell")
+@pytest.mark.parametrize("loss", ["negative_sampling", "naive_softmax"])
+def test_a_mapped_text_does_not_stay_in_memory(loss, tmp_path):
+    once, folder = encoded_text(sentences=600 if COMPILED else 60), tmp_path / "text"
+    times = 40 if COMPILED else 1
+    folder.mkdir()
+    with ArrayWriter(folder) as writer:
+        for _ in range(times):
+            writer.append("tokens", once.tokens)
+        starts = np.arange(times)[:, np.newaxis] * len(once.tokens) + once.offsets[:-1]
+        writer.append("offsets", np.append(starts.ravel(), times * len(once.tokens)))
+        writer.seal({})
+    stored = open_arrays(folder)
+    assert stored is not None
+    text = EncodedText(**stored.arrays)
+    counts = np.bincount(text.tokens, minlength=WORDS)
+    assert kibibytes_in_memory(folder) >= times * once.tokens.nbytes // 1024
+    settings = TrainingSettings(loss=loss, dim=4, epochs=1, subsample=0.0).resolved(counts)
+    parameters = Parameters(WORDS, settings.dim, seed=1, initial_scale=1.0)
+    trainer = StreamTrainer(text, counts, parameters, settings)
+    trainer.prepare()
+    assert sum(report.pairs for report in run(trainer)) > len(text.tokens)
+    assert kibibytes_in_memory(folder) == 0
+    assert np.bincount(text.tokens, minlength=WORDS).tolist() == counts.tolist()
 
 
 @pytest.mark.parametrize("tokens", [1, 7, 1000, 10**6])
