@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import hydra
 from hydra._internal.hydra import Hydra
+from hydra.core.utils import configure_log
 from omegaconf import DictConfig
 
 from nw2v.cli.configuration import (
@@ -50,7 +51,7 @@ def launch(
         The file in `conf/` that configures it.
     line : CommandLine
     config : DictConfig or None
-        The composed configuration, if a job will run: spares Hydra one composition.
+        The composed configuration, if a job will run: Hydra need not compose it again.
     sweep : bool
         Whether several jobs will run.
     keys : sequence of str
@@ -63,7 +64,7 @@ def launch(
     """
     with ExitStack() as stack:
         if config is not None:
-            stack.enter_context(_mode_known(config))
+            stack.enter_context(_composed_already(config, sweep=sweep))
         if sweep:
             wrapped = _marked(one_of_several(job, Path.cwd()))
         else:
@@ -134,14 +135,28 @@ def _logging_restored() -> Iterator[None]:
 
 
 @contextmanager
-def _mode_known(config: DictConfig) -> Iterator[None]:
-    """Spare Hydra one of its two compositions: it is made only to look at `hydra.mode`."""
-    before = Hydra.get_mode
+def _composed_already(config: DictConfig, *, sweep: bool) -> Iterator[None]:
+    """Let Hydra take a configuration as it has been composed: it would do so twice more.
+
+    Once only to look at `hydra.mode`; and once for its job, or for a sweep, of which this is the
+    first job's configuration.
+    """
+
+    def compose_config(
+        self: Hydra, *args: Any, with_log_configuration: bool = False, **keywords: Any
+    ) -> DictConfig:
+        if with_log_configuration:
+            configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+        return config
+
+    before = Hydra.get_mode, Hydra.compose_config
     Hydra.get_mode = lambda self, config_name, overrides: config.hydra.mode  # type: ignore[method-assign]
+    if not sweep:
+        Hydra.compose_config = compose_config  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Hydra.get_mode = before  # type: ignore[method-assign]
+        Hydra.get_mode, Hydra.compose_config = before  # type: ignore[method-assign]
 
 
 def _marked(job: Job) -> Job:

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from omegaconf import DictConfig, OmegaConf
 
 import nw2v
 from nw2v.cli import COMMANDS, main
@@ -51,6 +53,31 @@ def arguments(text: Path, *more: str) -> list[str]:
 def only_folder(path: Path) -> Path:
     (folder,) = path.glob("*/*")
     return folder
+
+
+def test_hydra_composes_a_single_run_once(
+    text: Path, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed: list[list[str]] = []
+    original = ConfigLoaderImpl.load_configuration
+
+    def load_configuration(self: ConfigLoaderImpl, *args: Any, **kwargs: Any) -> DictConfig:
+        composed.append(kwargs["overrides"])
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", load_configuration)
+    given = arguments(text, "hydra.run.dir=out", "hydra.job.name=mine", "seed=3")
+    assert main(given) == 0
+    assert composed == [given[1:]]
+    # What Hydra does with it, it does: its own settings, the files it writes, the job's log.
+    assert {path.name for path in (in_folder / "out").iterdir()} >= {"mine.log", "metrics.json"}
+    own = OmegaConf.load(in_folder / "out" / ".hydra" / "config.yaml")
+    assert (own.seed, own.model.dim) == (3, 16) and "hydra" not in own
+    hydras = OmegaConf.load(in_folder / "out" / ".hydra" / "hydra.yaml").hydra
+    assert hydras.mode == "RUN" and hydras.runtime.output_dir == str(in_folder / "out")
+    assert OmegaConf.load(in_folder / "out" / ".hydra" / "overrides.yaml") == [
+        word for word in given[1:] if not word.startswith("hydra.")
+    ]
 
 
 @pytest.mark.parametrize(
