@@ -74,7 +74,8 @@ def watch(
         What differs from this process's environment; None removes a variable.
     """
     variables = dict(os.environ)
-    for name, value in (environment or {}).items():
+    # A package's modules are kept compiled, as they are for whoever uses it.
+    for name, value in {"PYTHONDONTWRITEBYTECODE": None, **(environment or {})}.items():
         variables.pop(name, None)
         if value is not None:
             variables[name] = value
