@@ -174,8 +174,6 @@ def write_split(
     text = "\n".join(words).encode("utf-8")
     writer.append("vocabulary_words", np.frombuffer(text, dtype=np.uint8))
     writer.seal({"heldout_sentences": kept})
-    for array in (raw.tokens, raw.offsets):
-        let_go(array)
     return kept
 
 
@@ -253,6 +251,7 @@ class _Chunk(NamedTuple):
 
 
 def _chunks(raw: RawText) -> Iterator[_Chunk]:
+    """Go through a text, of which no more is kept in memory than a chunk."""
     first, last = 0, len(raw.offsets) - 1
     while first < last:
         begin = int(raw.offsets[first])
@@ -260,6 +259,8 @@ def _chunks(raw: RawText) -> Iterator[_Chunk]:
         end = min(max(end, first + 1), last)
         offsets = raw.offsets[first : end + 1] - begin
         yield _Chunk(raw.tokens[begin : int(raw.offsets[end])], offsets, slice(first, end))
+        let_go(raw.tokens)
+        let_go(raw.offsets)
         first = end
 
 
