@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nw2v.corpus.freed_memory import give_back_freed_memory
 from nw2v.corpus.reading import TextFile
 from nw2v.errors import InputError
 from nw2v.files import directory_written_aside, exclusive, write_atomically
@@ -137,6 +138,7 @@ def open_or_make(folder: Path, make: Callable[[ArrayWriter], None]) -> Arrays:
             shutil.rmtree(left, ignore_errors=True)
         with directory_written_aside(folder) as aside, ArrayWriter(aside) as writer:
             make(writer)
+        give_back_freed_memory()
         stored = open_arrays(folder)
     if stored is None:
         raise InputError(f"the cache folder {folder} cannot be read back: remove it")
@@ -181,6 +183,17 @@ def let_go(array: np.ndarray) -> None:
         base = getattr(base, "base", None)
     if base is not None and hasattr(mmap, "MADV_DONTNEED"):
         base.madvise(mmap.MADV_DONTNEED)
+
+
+def file_of(array: np.ndarray) -> Path | None:
+    """Tell which file a mapped array is the whole of, if one."""
+    base: Any = array
+    while base is not None and not isinstance(base, np.memmap):
+        base = getattr(base, "base", None)
+    if base is None or base.filename is None:
+        return None
+    whole = base.ctypes.data == array.ctypes.data and base.nbytes == array.nbytes
+    return Path(base.filename) if whole and base.offset == 0 else None
 
 
 def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:

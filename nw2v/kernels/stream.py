@@ -15,6 +15,7 @@ import numpy as np
 from nw2v.corpus.subsampling import CERTAIN, keep_limits
 from nw2v.jit.atomics import zeros_on_own_lines
 from nw2v.jit.compile import exact_kernel
+from nw2v.jit.file_reads import NO_FILE, read_numbers
 from nw2v.jit.random import random_bits, word64
 
 _LOW_HALF = word64(0xFFFFFFFF)
@@ -28,6 +29,7 @@ class Text(NamedTuple):
 
     tokens: np.ndarray  # (N,) int32
     offsets: np.ndarray  # (S + 1,) int64
+    file: int = NO_FILE  # of the tokens, open, from which windows are drawn if there is one
 
 
 class WindowLaw(NamedTuple):
@@ -80,10 +82,19 @@ def _is_kept(law, word, bits):  # type: ignore[no-untyped-def]
 
 
 @exact_kernel
+def _read_tokens(text, first, last, words):  # type: ignore[no-untyped-def]
+    """Copy tokens number first ... last - 1 of a text."""
+    if not read_numbers(text.file, first, last - first, words):
+        for i in range(last - first):
+            words[word64(i)] = text.tokens[word64(first + i)]
+
+
+@exact_kernel
 def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # type: ignore[no-untyped-def]
     """Draw the kept words of some sentences and their windows.
 
-    One draw of 64 bits a token: the highest 31 decide whether it is kept, the lowest 32 are b.
+    One draw of 64 bits a token: the highest 31 decide whether it is kept, the lowest 32 are b. All
+    tokens of the piece are read first, to where those that are kept move together then.
     What indexes is made unsigned: for numbers that might be negative, and count from the end as
     Python's do, Numba's code would find that out each time.
 
@@ -103,12 +114,13 @@ def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # typ
     kept : int
         How many words were kept: the filled part of `windows`.
     """
-    kept = 0
+    kept, begin = 0, text.offsets[first_sentence]
+    _read_tokens(text, begin, text.offsets[last_sentence], windows.words)
     for sentence in range(first_sentence, last_sentence):
         start = kept
         for position in range(text.offsets[sentence], text.offsets[sentence + 1]):
             bits = random_bits(key, position)
-            word = text.tokens[word64(position)]
+            word = windows.words[word64(position - begin)]
             windows.words[word64(kept)] = word
             if law.shrink:
                 reach = 1 + np.int64(((bits & _LOW_HALF) * word64(law.window)) >> _32)

@@ -14,8 +14,10 @@ the other, and the others help it with each.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -24,9 +26,10 @@ from typing import Any
 import numpy as np
 
 from nw2v.corpus import EncodedText
-from nw2v.corpus.cache import let_go
+from nw2v.corpus.cache import file_of, let_go
 from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.errors import InputError
+from nw2v.jit.file_reads import CAN_READ, NO_FILE
 from nw2v.jit.random import random_order, stream_key
 from nw2v.kernels.pieces import Ledger, Pieces, ledger_for, one_piece, stop_taking
 from nw2v.kernels.stream import Piece, Text, window_law
@@ -89,7 +92,8 @@ class StreamTrainer:
         self.total_steps = len(text.tokens) * settings.epochs
         self._seed = settings.seed
         self._rates = settings.learning_rate, settings.min_learning_rate
-        self._text = Text(np.asarray(text.tokens), np.asarray(text.offsets))
+        tokens, offsets = np.asarray(text.tokens), np.asarray(text.offsets)
+        self._text = Text(tokens, offsets, _open_until_gone(self, tokens))
         law = window_law(
             counts,
             window=settings.window,
@@ -291,6 +295,19 @@ def _join(threads: Sequence[threading.Thread]) -> None:
     for thread in threads:
         if thread.is_alive():
             thread.join()
+
+
+def _open_until_gone(owner: object, tokens: np.ndarray) -> int:
+    """Open the file of a mapped array for as long as its owner is there; or give `NO_FILE`."""
+    path = file_of(tokens)
+    if path is None or not CAN_READ:
+        return NO_FILE
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:  # it was removed: what is mapped is still there
+        return NO_FILE
+    weakref.finalize(owner, os.close, file)
+    return file if os.fstat(file).st_size == tokens.nbytes else NO_FILE
 
 
 def _cut_at_sentence_ends(offsets: np.ndarray, tokens: int) -> np.ndarray:

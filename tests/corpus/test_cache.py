@@ -12,6 +12,7 @@ from nw2v.corpus.cache import (
     DigestMemo,
     cache_folder,
     discard,
+    file_of,
     is_writable,
     let_go,
     open_arrays,
@@ -168,3 +169,21 @@ def test_a_mapped_array_that_was_let_go_is_read_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(mapped, values)
     let_go(values)  # Not mapped: stays as it is.
     assert values[-1] == 99_999
+
+
+def test_a_mapped_array_knows_the_file_that_it_is_the_whole_of(tmp_path: Path) -> None:
+    values = np.arange(1000, dtype=np.int64)
+    (tmp_path / "folder").mkdir()
+    with ArrayWriter(tmp_path / "folder") as writer:
+        writer.append("values", values)
+        writer.append("nothing", values[:0])
+        writer.seal({})
+    stored = open_arrays(tmp_path / "folder")
+    assert stored is not None
+    mapped = stored.arrays["values"]
+    path = tmp_path / "folder" / "values"
+    assert file_of(mapped) == file_of(mapped[:]) == path
+    for part in (mapped[1:], mapped[:-1], mapped.copy(), values, stored.arrays["nothing"]):
+        assert file_of(part) is None
+    path.write_bytes(b"12345678" + values.tobytes())
+    assert file_of(np.memmap(path, dtype=np.int64, mode="r", offset=8)) is None

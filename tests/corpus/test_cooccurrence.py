@@ -115,7 +115,11 @@ def drawn(text: Text, law: WindowLaw, draw: int, room: Windows) -> np.ndarray:
 def test_counts_are_the_mean_of_what_the_stream_draws(shrink: bool) -> None:
     _, text, counts = random_text(3)
     found = cooccurrences(
-        EncodedText(*text), counts, window=3, subsample=2e-2, shrink_window=shrink
+        EncodedText(text.tokens, text.offsets),
+        counts,
+        window=3,
+        subsample=2e-2,
+        shrink_window=shrink,
     )
     law = window_law(counts, window=3, subsample=2e-2, shrink=shrink)
     room = windows_for(len(text.tokens))

@@ -290,7 +290,8 @@ def test_the_expectation_holds_for_windows_taken_in_parts():
 def losses_of(text, counts, settings):
     """Train, and give the loss a pair of each piece."""
     parameters = Parameters(len(counts), settings.dim, seed=1, initial_scale=8.0)
-    trainer = StreamTrainer(EncodedText(*text), counts, parameters, settings.resolved(counts))
+    encoded = EncodedText(text.tokens, text.offsets)
+    trainer = StreamTrainer(encoded, counts, parameters, settings.resolved(counts))
     trainer.prepare()
     reports: list[Progress] = []
     for epoch in range(settings.epochs):

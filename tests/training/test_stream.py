@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import threading
 import time
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ import pytest
 from nw2v.corpus import EncodedText
 from nw2v.corpus.cache import ArrayWriter, open_arrays
 from nw2v.jit import COMPILED
+from nw2v.jit.file_reads import CAN_READ, NO_FILE
 from nw2v.kernels.batch_sizes import LEAST_REMEMBERED, MOST_REMEMBERED
 from nw2v.kernels.naive_softmax import BLOCK_ROWS, BLOCKS_A_MEMBER
 from nw2v.kernels.pieces import complete_piece
@@ -279,9 +282,9 @@ def kibibytes_in_memory(folder):
     return total
 
 
-@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the system does not tell")
-@pytest.mark.parametrize("loss", ["negative_sampling", "naive_softmax"])
-def test_a_mapped_text_does_not_stay_in_memory(loss, tmp_path):
+@pytest.fixture
+def mapped_text(tmp_path):
+    """A text in files, and the folder that these are in."""
     once, folder = encoded_text(sentences=600 if COMPILED else 60), tmp_path / "text"
     times = 40 if COMPILED else 1
     folder.mkdir()
@@ -293,16 +296,63 @@ def test_a_mapped_text_does_not_stay_in_memory(loss, tmp_path):
         writer.seal({})
     stored = open_arrays(folder)
     assert stored is not None
-    text = EncodedText(**stored.arrays)
+    return EncodedText(**stored.arrays), folder
+
+
+def trainer_on(text, loss):
     counts = np.bincount(text.tokens, minlength=WORDS)
-    assert kibibytes_in_memory(folder) >= times * once.tokens.nbytes // 1024
-    settings = TrainingSettings(loss=loss, dim=4, epochs=1, subsample=0.0).resolved(counts)
+    settings = TrainingSettings(loss=loss, dim=4, epochs=1, subsample=0.0, threads=1)
     parameters = Parameters(WORDS, settings.dim, seed=1, initial_scale=1.0)
-    trainer = StreamTrainer(text, counts, parameters, settings)
+    trainer = StreamTrainer(text, counts, parameters, settings.resolved(counts))
     trainer.prepare()
+    return trainer
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the system does not tell")
+@pytest.mark.parametrize("loss", ["negative_sampling", "naive_softmax"])
+def test_a_mapped_text_does_not_stay_in_memory(loss, mapped_text):
+    text, folder = mapped_text
+    trainer = trainer_on(text, loss)
+    assert kibibytes_in_memory(folder) >= text.tokens.nbytes // 1024
     assert sum(report.pairs for report in run(trainer)) > len(text.tokens)
     assert kibibytes_in_memory(folder) == 0
-    assert np.bincount(text.tokens, minlength=WORDS).tolist() == counts.tolist()
+
+
+@pytest.mark.skipif(not CAN_READ, reason="the system has no such call")
+@pytest.mark.parametrize("loss", ["negative_sampling", "naive_softmax"])
+def test_training_reads_the_file_and_learns_the_same_as_from_memory(loss, mapped_text, monkeypatch):
+    text, folder = mapped_text
+    in_memory = trainer_on(EncodedText(text.tokens.copy(), text.offsets.copy()), loss)
+    from_file = trainer_on(text, loss)
+    assert in_memory._text.file == NO_FILE and from_file._text.file != NO_FILE
+    # What is mapped but not in the file any more is read nevertheless.
+    (folder / "tokens").unlink()
+    gone = trainer_on(text, loss)
+    assert gone._text.file == NO_FILE
+    for trainer in (in_memory, from_file, gone):
+        run(trainer)
+        for name in ("centers", "outsides"):
+            learnt = getattr(trainer.parameters, name)
+            assert learnt.tobytes() == getattr(in_memory.parameters, name).tobytes()
+    # It is the file that is read: here another one.
+    wrong = folder / "wrong"
+    wrong.write_bytes(np.zeros(len(text.tokens), dtype=np.int32).tobytes())
+    with wrong.open("rb") as file:
+        monkeypatch.setattr(stream, "_open_until_gone", lambda owner, tokens: file.fileno())
+        other = trainer_on(text, loss)
+        run(other)
+    assert other.parameters.centers.tobytes() != in_memory.parameters.centers.tobytes()
+
+
+@pytest.mark.skipif(not CAN_READ, reason="the system has no such call")
+def test_the_file_of_a_text_is_closed_with_its_trainer(mapped_text):
+    trainer = trainer_on(mapped_text[0], "negative_sampling")
+    file = trainer._text.file
+    os.fstat(file)
+    del trainer
+    gc.collect()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(file)
 
 
 @pytest.mark.parametrize("tokens", [1, 7, 1000, 10**6])
