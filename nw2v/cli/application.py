@@ -13,7 +13,6 @@ from typing import Any, TextIO
 
 import hydra
 from hydra._internal.hydra import Hydra
-from hydra.core.utils import configure_log
 from omegaconf import DictConfig
 
 from nw2v.cli.configuration import (
@@ -139,24 +138,26 @@ def _composed_already(config: DictConfig, *, sweep: bool) -> Iterator[None]:
     """Let Hydra take a configuration as it has been composed: it would do so twice more.
 
     Once only to look at `hydra.mode`; and once for its job, or for a sweep, of which this is the
-    first job's configuration.
+    first job's configuration. What is composed later, by callbacks say, is composed.
     """
+    get_mode, compose_config = Hydra.get_mode, Hydra.compose_config
 
-    def compose_config(
-        self: Hydra, *args: Any, with_log_configuration: bool = False, **keywords: Any
-    ) -> DictConfig:
-        if with_log_configuration:
-            configure_log(config.hydra.hydra_logging, config.hydra.verbose)
-        return config
+    def first_config(self: Hydra, *arguments: Any, **keywords: Any) -> DictConfig:
+        Hydra.compose_config = compose_config  # type: ignore[method-assign]
+        loader: Any = self.config_loader
+        loader.load_configuration = lambda *arguments, **keywords: config
+        try:
+            return compose_config(self, *arguments, **keywords)
+        finally:
+            del loader.load_configuration
 
-    before = Hydra.get_mode, Hydra.compose_config
     Hydra.get_mode = lambda self, config_name, overrides: config.hydra.mode  # type: ignore[method-assign]
     if not sweep:
-        Hydra.compose_config = compose_config  # type: ignore[method-assign]
+        Hydra.compose_config = first_config  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Hydra.get_mode, Hydra.compose_config = before  # type: ignore[method-assign]
+        Hydra.get_mode, Hydra.compose_config = get_mode, compose_config  # type: ignore[method-assign]
 
 
 def _marked(job: Job) -> Job:

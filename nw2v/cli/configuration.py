@@ -141,7 +141,7 @@ def compose_all(
     InputError
         A configuration cannot be composed.
     """
-    with readable_errors(line.overrides, keys), initialized(line.options):
+    with readable_errors(line.overrides, keys), initialized(line.options, config_name):
         name = line.options.config_name or config_name
         loader = GlobalHydra.instance().config_loader()
         parsed = OverridesParser.create(loader).parse_overrides(line.overrides)
@@ -311,10 +311,13 @@ def _first_lines(error: BaseException) -> str:
 
 
 @contextmanager
-def initialized(options: argparse.Namespace) -> Iterator[None]:
-    """Let Hydra compose from the folder that the options name, else from `conf/`."""
+def initialized(options: argparse.Namespace, job: str = "train") -> Iterator[None]:
+    """Let Hydra compose from the folder that the options name, else from `conf/`.
+
+    `job` is `hydra.job.name` where the configuration does not say.
+    """
     folder = Path(options.config_path or config_folder()).absolute()
-    with initialize_config_dir(str(folder), job_name="train", version_base=HYDRA_VERSION_BASE):
+    with initialize_config_dir(str(folder), job_name=job, version_base=HYDRA_VERSION_BASE):
         yield
 
 

@@ -176,24 +176,34 @@ def _mapped(path: Path, dtype: np.dtype[Any], size: int) -> np.ndarray:
 def let_go(array: np.ndarray) -> None:
     """Give back the memory that holds a mapped array: what is read again comes from the file.
 
-    Does nothing for other arrays, or where the system has no such call.
+    Does nothing for other arrays, for those whose changes are not in the file, or where the system
+    has no such call or refuses it.
     """
-    base: Any = array
-    while base is not None and not isinstance(base, mmap.mmap):
-        base = getattr(base, "base", None)
-    if base is not None and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
+    mapped = _map_behind(array)
+    if mapped is not None and mapped.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
+        with suppress(OSError):  # pages that are locked in memory
+            mapped._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
 
 def file_of(array: np.ndarray) -> Path | None:
-    """Tell which file a mapped array is the whole of, if one."""
-    base: Any = array
-    while base is not None and not isinstance(base, np.memmap):
-        base = getattr(base, "base", None)
-    if base is None or base.filename is None:
+    """Tell which file an array that is mapped for reading has the whole content of, if one."""
+    mapped = _map_behind(array)
+    if mapped is None or mapped.filename is None or mapped.mode != "r" or mapped.offset != 0:
         return None
-    whole = base.ctypes.data == array.ctypes.data and base.nbytes == array.nbytes
-    return Path(base.filename) if whole and base.offset == 0 else None
+    whole = mapped.ctypes.data == array.ctypes.data and mapped.nbytes == array.nbytes
+    same = whole and array.dtype == mapped.dtype and array.flags.c_contiguous
+    return Path(mapped.filename) if same else None
+
+
+def _map_behind(array: np.ndarray) -> np.memmap[Any, Any] | None:
+    """Find the mapped array that an array is, or is a view of; of several, the first one made."""
+    found: np.memmap[Any, Any] | None = None
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap):
+            found = base
+        base = base.base
+    return found
 
 
 def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:

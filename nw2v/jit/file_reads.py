@@ -35,6 +35,7 @@ def read_numbers(file, first, count, numbers):  # type: ignore[no-untyped-def]
     first, count : int
         Which of the numbers that the file consists of.
     numbers : (at least `count`,) array
+        One number after the other in memory.
 
     Returns
     -------

@@ -92,8 +92,8 @@ class StreamTrainer:
         self.total_steps = len(text.tokens) * settings.epochs
         self._seed = settings.seed
         self._rates = settings.learning_rate, settings.min_learning_rate
-        tokens, offsets = np.asarray(text.tokens), np.asarray(text.offsets)
-        self._text = Text(tokens, offsets, _open_until_gone(self, tokens))
+        tokens, offsets = np.asarray(text.tokens).view(), np.asarray(text.offsets)
+        self._text = Text(tokens, offsets, _open_until_gone(tokens))
         law = window_law(
             counts,
             window=settings.window,
@@ -297,16 +297,16 @@ def _join(threads: Sequence[threading.Thread]) -> None:
             thread.join()
 
 
-def _open_until_gone(owner: object, tokens: np.ndarray) -> int:
-    """Open the file of a mapped array for as long as its owner is there; or give `NO_FILE`."""
+def _open_until_gone(tokens: np.ndarray) -> int:
+    """Open the file of a mapped array for as long as the array is there; or give `NO_FILE`."""
     path = file_of(tokens)
-    if path is None or not CAN_READ:
+    if path is None or tokens.dtype != np.int32 or not CAN_READ:
         return NO_FILE
     try:
         file = os.open(path, os.O_RDONLY)
-    except OSError:  # it was removed: what is mapped is still there
+    except OSError:  # removed, say: what is mapped is still there
         return NO_FILE
-    weakref.finalize(owner, os.close, file)
+    weakref.finalize(tokens, os.close, file)
     return file if os.fstat(file).st_size == tokens.nbytes else NO_FILE
 
 

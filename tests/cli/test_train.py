@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hydra
 import numpy as np
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -60,6 +61,15 @@ def test_hydra_composes_a_single_run_once(
 ) -> None:
     composed: list[list[str]] = []
     original = ConfigLoaderImpl.load_configuration
+    within: list[DictConfig] = []
+
+    def check(config: DictConfig) -> None:
+        # What is composed while the job runs is composed.
+        within.append(hydra.compose("train", ["model.dim=77"]))
+        job(config)
+
+    job = train_module.train_job
+    monkeypatch.setattr(train_module, "train_job", check)
 
     def load_configuration(self: ConfigLoaderImpl, *args: Any, **kwargs: Any) -> DictConfig:
         composed.append(kwargs["overrides"])
@@ -68,7 +78,7 @@ def test_hydra_composes_a_single_run_once(
     monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", load_configuration)
     given = arguments(text, "hydra.run.dir=out", "hydra.job.name=mine", "seed=3")
     assert main(given) == 0
-    assert composed == [given[1:]]
+    assert composed == [given[1:], ["model.dim=77"]] and within[0].model.dim == 77
     # What Hydra does with it, it does: its own settings, the files it writes, the job's log.
     assert {path.name for path in (in_folder / "out").iterdir()} >= {"mine.log", "metrics.json"}
     own = OmegaConf.load(in_folder / "out" / ".hydra" / "config.yaml")

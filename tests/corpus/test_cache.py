@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nw2v.corpus import cache
 from nw2v.corpus.cache import (
     ArrayWriter,
     DigestMemo,
@@ -16,6 +17,7 @@ from nw2v.corpus.cache import (
     is_writable,
     let_go,
     open_arrays,
+    open_or_make,
     publish,
     settings_key,
     staging_folder,
@@ -185,5 +187,45 @@ def test_a_mapped_array_knows_the_file_that_it_is_the_whole_of(tmp_path: Path) -
     assert file_of(mapped) == file_of(mapped[:]) == path
     for part in (mapped[1:], mapped[:-1], mapped.copy(), values, stored.arrays["nothing"]):
         assert file_of(part) is None
+    reading = np.memmap(path, dtype=np.int64, mode="r")
+    assert file_of(reading) == path
+    others = (reading[5:], reading[::-1], np.asarray(reading[::-1]), reading.view(np.int32))
+    assert [file_of(other) for other in others] == [None] * 4
+    assert file_of(np.memmap(path, dtype=np.int64, mode="c")) is None
     path.write_bytes(b"12345678" + values.tobytes())
     assert file_of(np.memmap(path, dtype=np.int64, mode="r", offset=8)) is None
+
+
+def test_changes_that_are_not_in_the_file_stay(tmp_path: Path) -> None:
+    np.arange(10_000).tofile(tmp_path / "numbers")
+    mapped = np.memmap(tmp_path / "numbers", dtype=np.int64, mode="c")
+    mapped[7] = -1
+    let_go(mapped)
+    assert mapped[7] == -1
+
+
+def test_what_the_system_refuses_is_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Locked:
+        def madvise(self, advice: int) -> None:
+            raise OSError(22, "Invalid argument")
+
+    np.arange(10).tofile(tmp_path / "numbers")
+    mapped = np.memmap(tmp_path / "numbers", dtype=np.int64, mode="r")
+    monkeypatch.setattr(mapped, "_mmap", Locked())
+    let_go(mapped)
+    assert mapped.tolist() == list(range(10))
+
+
+def test_what_making_has_freed_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    monkeypatch.setattr(cache, "give_back_freed_memory", lambda: happened.append("given back"))
+
+    def make(writer: ArrayWriter) -> None:
+        happened.append("made")
+        writer.seal({})
+
+    for _ in range(2):
+        open_or_make(tmp_path / "folder", make)
+    assert happened == ["made", "given back"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from nw2v.corpus import splitting
 from nw2v.corpus.corpus import Corpus
 from nw2v.corpus.splitting import EncodedText, block_sentences, choose_blocks
 from tests import naive
+from tests.mapped_memory import TOLD, kibibytes_in_memory
 
 Sentences = list[list[str]]
 sentences_of_few_words = st.lists(
@@ -114,3 +116,23 @@ def test_no_heldout_sentence_is_a_training_sentence() -> None:
     heldout = [tuple(sentence) for sentence in spelt(split.heldout, words)]
     assert heldout
     assert not trained & set(heldout)
+
+
+@pytest.mark.skipif(not TOLD, reason="the system does not tell")
+def test_no_more_of_a_text_than_a_chunk_is_kept_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(splitting, "_CHUNK_TOKENS", 10_000)
+    monkeypatch.setenv("NW2V_CACHE", str(tmp_path))
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(f"a b c w{line % 500}" for line in range(20_000)))
+    corpus = Corpus.from_file(text)
+    raw = splitting.RawText(corpus.tokens, corpus.offsets, corpus.counts, corpus.words)
+    chunks = 0
+    for chunk in splitting._chunks(raw):
+        assert chunk.tokens.any()
+        assert kibibytes_in_memory(tmp_path) > 0
+        chunks += 1
+    assert chunks == 8
+    assert kibibytes_in_memory(corpus._folder / "tokens") == 0
+    assert kibibytes_in_memory(corpus._folder / "offsets") == 0

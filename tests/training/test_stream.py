@@ -8,14 +8,13 @@ import threading
 import time
 from contextlib import contextmanager
 from itertools import pairwise
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from nw2v.corpus import EncodedText
-from nw2v.corpus.cache import ArrayWriter, open_arrays
+from nw2v.corpus.cache import ArrayWriter, let_go, open_arrays
 from nw2v.jit import COMPILED
 from nw2v.jit.file_reads import CAN_READ, NO_FILE
 from nw2v.kernels.batch_sizes import LEAST_REMEMBERED, MOST_REMEMBERED
@@ -32,6 +31,7 @@ from nw2v.training.stream import (
     _cut_at_sentence_ends,
 )
 from nw2v.training.trainer import Progress
+from tests.mapped_memory import TOLD, kibibytes_in_memory
 from tests.training.texts import WORDS, encoded_text, stream_trainer
 
 
@@ -271,17 +271,6 @@ def test_reports_share_the_time_by_what_was_trained_in_it(monkeypatch):
     assert [report.tokens for report in reports] == [40, 80]
 
 
-def kibibytes_in_memory(folder):
-    """How much of the files in a folder this process has mapped and in memory."""
-    total, counts = 0, False
-    for line in Path("/proc/self/smaps").read_text().splitlines():
-        if "-" in line.partition(" ")[0]:  # the addresses of the next mapping
-            counts = str(folder) in line
-        elif counts and line.startswith("Rss:"):
-            total += int(line.split()[1])
-    return total
-
-
 @pytest.fixture
 def mapped_text(tmp_path):
     """A text in files, and the folder that these are in."""
@@ -308,7 +297,7 @@ def trainer_on(text, loss):
     return trainer
 
 
-@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="the system does not tell")
+@pytest.mark.skipif(not TOLD, reason="the system does not tell")
 @pytest.mark.parametrize("loss", ["negative_sampling", "naive_softmax"])
 def test_a_mapped_text_does_not_stay_in_memory(loss, mapped_text):
     text, folder = mapped_text
@@ -316,6 +305,30 @@ def test_a_mapped_text_does_not_stay_in_memory(loss, mapped_text):
     assert kibibytes_in_memory(folder) >= text.tokens.nbytes // 1024
     assert sum(report.pairs for report in run(trainer)) > len(text.tokens)
     assert kibibytes_in_memory(folder) == 0
+
+
+@pytest.mark.skipif(not (CAN_READ and TOLD), reason="the system does not tell")
+def test_what_is_read_from_the_file_is_not_mapped(mapped_text, monkeypatch):
+    text, folder = mapped_text
+    trainer = trainer_on(text, "negative_sampling")
+    for array in (text.tokens, text.offsets):
+        let_go(array)
+    monkeypatch.setattr(stream, "let_go", lambda array: None)
+    run(trainer)
+    assert kibibytes_in_memory(folder / "tokens") == 0
+    assert kibibytes_in_memory(folder / "offsets") > 0
+
+
+@pytest.mark.skipif(not CAN_READ, reason="the system has no such call")
+def test_a_file_that_does_not_hold_the_tokens_is_not_read(mapped_text):
+    text, folder = mapped_text
+    path = folder / "tokens"
+    with path.open("ab") as file:
+        file.write(b"more")
+    assert trainer_on(text, "negative_sampling")._text.file == NO_FILE
+    (folder / "wide").write_bytes(text.tokens.astype(np.int64).tobytes())
+    wide = np.memmap(folder / "wide", dtype=np.int64, mode="r")
+    assert trainer_on(EncodedText(wide, text.offsets), "naive_softmax")._text.file == NO_FILE
 
 
 @pytest.mark.skipif(not CAN_READ, reason="the system has no such call")
@@ -338,7 +351,7 @@ def test_training_reads_the_file_and_learns_the_same_as_from_memory(loss, mapped
     wrong = folder / "wrong"
     wrong.write_bytes(np.zeros(len(text.tokens), dtype=np.int32).tobytes())
     with wrong.open("rb") as file:
-        monkeypatch.setattr(stream, "_open_until_gone", lambda owner, tokens: file.fileno())
+        monkeypatch.setattr(stream, "_open_until_gone", lambda tokens: file.fileno())
         other = trainer_on(text, loss)
         run(other)
     assert other.parameters.centers.tobytes() != in_memory.parameters.centers.tobytes()
