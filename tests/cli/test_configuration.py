@@ -317,6 +317,17 @@ def check_folder(*arguments: str) -> None:
     check_output_folder(line, compose_all(line)[0])
 
 
+def test_a_job_has_its_commands_name_where_the_configuration_gives_none(tmp_path: Path) -> None:
+    shutil.copytree(CONF, tmp_path / "conf")
+    own = tmp_path / "conf" / "compare.yaml"
+    settings = yaml.safe_load(own.read_text())
+    del settings["hydra"]["job"]["name"]
+    own.write_text(yaml.safe_dump(settings))
+    line = parse_command_line(["--config-path", str(tmp_path / "conf")], "compare")
+    (config,) = compose_all(line, "compare", [])
+    assert config.hydra.job.name == "compare"
+
+
 def test_output_folder_that_cannot_be_made(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
