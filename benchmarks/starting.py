@@ -25,6 +25,7 @@ from typing import Any
 
 from reporting import RESULTS, command_line, in_words, machine, markdown, table, write_results
 from texts import write_zipf_text, zipf_counts
+from watched import environment_with
 
 import nw2v
 
@@ -86,13 +87,14 @@ def run(folder: Path, case: Case, settings: Sequence[str]) -> list[tuple[str, fl
         make_fresh(folder)
     work = folder / "work"
     work.mkdir(exist_ok=True)
-    unwanted = ("NUMBA_CACHE_DIR", "PYTHONDONTWRITEBYTECODE")
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in unwanted and not name.startswith("MLFLOW_")
-    }
-    environment |= {"PYTHONPATH": str(folder / "package"), "NW2V_CACHE": str(folder / "texts")}
+    environment = environment_with(
+        {name: None for name in os.environ if name.startswith("MLFLOW_")}
+        | {
+            "NUMBA_CACHE_DIR": None,
+            "PYTHONPATH": str(folder / "package"),
+            "NW2V_CACHE": str(folder / "texts"),
+        }
+    )
     marks = folder / "marks.json"
     text = ["corpus=file", f"corpus.path={folder / 'text.txt'}"]
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -10,7 +10,6 @@ seconds that the jobs took for their text, training and evaluation, divided by t
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from reporting import command_line, in_words, machine, markdown, run_benchmark, table
+from watched import environment_with
 
 from nw2v import InputError
 from nw2v.cores import available_cores
@@ -34,7 +34,7 @@ def sweep(folder: Path, overrides: Sequence[str]) -> float:
     command = [sys.executable, "-m", "nw2v", "train", "-m", *overrides]
     command += [f"hydra.sweep.dir={folder / 'sweep'}", f"tracking.uri={folder / 'mlflow.db'}"]
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, env=os.environ
+        command, cwd=folder, capture_output=True, text=True, check=False, env=environment_with()
     )
     if done.returncode:
         raise InputError(f"the sweep failed: {done.stderr.strip().splitlines()[-1]}")

@@ -60,6 +60,19 @@ def peak_memory(process: int | str = "self") -> float | None:
     return None
 
 
+def environment_with(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """Give this process's environment with some changes; None removes a variable.
+
+    A package's modules are kept compiled, as they are for whoever uses it.
+    """
+    variables = dict(os.environ)
+    for name, value in {"PYTHONDONTWRITEBYTECODE": None, **(changes or {})}.items():
+        variables.pop(name, None)
+        if value is not None:
+            variables[name] = value
+    return variables
+
+
 def watch(
     command: Sequence[str], *, folder: Path, environment: Mapping[str, str | None] | None = None
 ) -> Watched:
@@ -73,12 +86,7 @@ def watch(
     environment : mapping, optional
         What differs from this process's environment; None removes a variable.
     """
-    variables = dict(os.environ)
-    # A package's modules are kept compiled, as they are for whoever uses it.
-    for name, value in {"PYTHONDONTWRITEBYTECODE": None, **(environment or {})}.items():
-        variables.pop(name, None)
-        if value is not None:
-            variables[name] = value
+    variables = environment_with(environment)
     start = time.perf_counter()
     process = subprocess.Popen(
         command,

@@ -274,14 +274,12 @@ def test_reports_share_the_time_by_what_was_trained_in_it(monkeypatch):
 @pytest.fixture
 def mapped_text(tmp_path):
     """A text in files, and the folder that these are in."""
-    once, folder = encoded_text(sentences=600 if COMPILED else 60), tmp_path / "text"
-    times = 40 if COMPILED else 1
+    text = encoded_text(times=40) if COMPILED else encoded_text(sentences=60)
+    folder = tmp_path / "text"
     folder.mkdir()
     with ArrayWriter(folder) as writer:
-        for _ in range(times):
-            writer.append("tokens", once.tokens)
-        starts = np.arange(times)[:, np.newaxis] * len(once.tokens) + once.offsets[:-1]
-        writer.append("offsets", np.append(starts.ravel(), times * len(once.tokens)))
+        writer.append("tokens", text.tokens)
+        writer.append("offsets", text.offsets)
         writer.seal({})
     stored = open_arrays(folder)
     assert stored is not None
@@ -289,12 +287,7 @@ def mapped_text(tmp_path):
 
 
 def trainer_on(text, loss):
-    counts = np.bincount(text.tokens, minlength=WORDS)
-    settings = TrainingSettings(loss=loss, dim=4, epochs=1, subsample=0.0, threads=1)
-    parameters = Parameters(WORDS, settings.dim, seed=1, initial_scale=1.0)
-    trainer = StreamTrainer(text, counts, parameters, settings.resolved(counts))
-    trainer.prepare()
-    return trainer
+    return stream_trainer(text=text, loss=loss, dim=4, window=5, epochs=1)
 
 
 @pytest.mark.skipif(not TOLD, reason="the system does not tell")

@@ -20,22 +20,24 @@ def topical_sentences(sentences=600, seed=0):
         yield [int(w) for w in topic * 10 + generator.integers(0, 10, generator.integers(4, 12))]
 
 
-def encoded_text(sentences=600, seed=0):
+def encoded_text(sentences=600, seed=0, times=1):
+    """The text of such sentences, so many times over."""
     listed = list(topical_sentences(sentences, seed))
     tokens = np.array([w for sentence in listed for w in sentence], dtype=np.int32)
-    offsets = np.cumsum([0] + [len(sentence) for sentence in listed]).astype(np.int64)
-    return EncodedText(tokens, offsets)
+    lengths = [len(sentence) for sentence in listed]
+    offsets = np.cumsum([0, *lengths * times]).astype(np.int64)
+    return EncodedText(np.tile(tokens, times), offsets)
 
 
-def stream_trainer(times=1, **keywords):
-    """A prepared trainer on that text, so many times: one thread, no subsampling unless told so."""
+def stream_trainer(times=1, text=None, **keywords):
+    """A prepared trainer on that text, so many times, or another one of its words.
+
+    One thread, no subsampling unless told so.
+    """
     given = {"subsample": 0.0, "dim": 12, "window": 3, "threads": 1} | keywords
     settings = TrainingSettings(**given).resolved()
-    once = encoded_text()
-    starts = np.arange(times)[:, np.newaxis] * len(once.tokens) + once.offsets[:-1]
-    text = EncodedText(
-        np.tile(once.tokens, times), np.append(starts.ravel(), times * len(once.tokens))
-    )
+    if text is None:
+        text = encoded_text(times=times)
     counts = np.bincount(text.tokens, minlength=WORDS)
     parameters = Parameters(WORDS, settings.dim, seed=settings.seed, initial_scale=1.0)
     trainer = StreamTrainer(text, counts, parameters, settings)
