@@ -19,10 +19,11 @@ from nw2v.vectors.word_vectors import METHODS, WordVectors
 if TYPE_CHECKING:
     import pandas as pd
 
-# A chunk of questions and a block of the vocabulary: their similarities, 0.5 MB, stay in the cache
-# of a core while all questions of the chunk read them.
-_CHUNK_WORDS = 256
-_BLOCK_WORDS = 512
+# A chunk of questions and a block of the vocabulary: their similarities, at most 1.5 MB, stay in
+# the cache of a core while all questions of the chunk read them. Those of a word that questions of
+# two chunks name are computed twice, so that chunks should be large.
+_CHUNK_WORDS = 2048
+_BLOCK_WORDS = 192
 # Into how many tasks the blocks are divided for each thread: few, since each begins without a best
 # answer so far, below which nothing has to be looked at.
 _TASKS_A_THREAD = 2
