@@ -75,7 +75,7 @@ class TrainingKernel:
 
     def workspace(self) -> Any:
         """Allocate one thread's scratch memory for any piece of the text."""
-        return self._pass.workspace(len(self.text.tokens))
+        return self._pass.workspace(len(self.text.tokens), 0)
 
     def run(self, first: int, last: int, workspace: Any, epoch: int = 0) -> tuple[int, int]:
         """Train on sentences first ... last - 1: how many pairs and centers that were."""

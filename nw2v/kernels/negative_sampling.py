@@ -26,7 +26,8 @@ for each time w is a negative of a batch of n windows b. With the right means th
 same whatever e_w is, and the variance about half (control variates: docs/derivations.md). As long
 as little is remembered, e_w counts for less.
 
-Threads take pieces of their own and change the vectors without locks.
+Threads take pieces of their own and change the vectors without locks; half of them work on copies
+of the rows of frequent words (`nw2v.kernels.hot_rows`).
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ from nw2v.jit.batches import (
 from nw2v.jit.compile import kernel, kernel_in_callers
 from nw2v.jit.registers import aligned_zeros
 from nw2v.kernels.batch_sizes import MOST_REMEMBERED
+from nw2v.kernels.hot_rows import Copies, merge_copies, no_copies
 from nw2v.kernels.pieces import NO_PIECE, complete_piece, piece_at, take_piece
 from nw2v.kernels.stream import Windows, windows_for
 from nw2v.kernels.window_batches import (
@@ -102,7 +104,7 @@ class Scratch(NamedTuple):
     expected: np.ndarray  # (K' and more,) float32: what was expected of sigma for each negative
     observed: np.ndarray  # (K' and more,) float32: its sum over the centers, times their weights
     means: np.ndarray  # (4, length) float32: see the rows above
-    sigmas: np.ndarray  # (V,) float32: what is expected of sigma where each word is a negative
+    sigmas: np.ndarray  # float32, one a row: what is expected of sigma where it is a negative
     asked: np.ndarray  # int64: see the places above
 
 
@@ -114,9 +116,10 @@ class Workspace(NamedTuple):
     course: Course
     step: Step
     scratch: Scratch
+    copies: Copies
 
 
-def scratch_for(vocabulary: int, window: int, pool: int, length: int) -> Scratch:
+def scratch_for(rows: int, window: int, pool: int, length: int) -> Scratch:
     """Allocate what steps are computed with."""
     return Scratch(
         amounts=zeros_in_whole_lines(3, np.float64),
@@ -126,22 +129,26 @@ def scratch_for(vocabulary: int, window: int, pool: int, length: int) -> Scratch
         expected=zeros_in_whole_lines(pool, np.float32),
         observed=zeros_in_whole_lines(pool, np.float32),
         means=aligned_zeros(4, length),
-        sigmas=zeros_on_own_lines(vocabulary, np.float32),
+        sigmas=zeros_on_own_lines(rows, np.float32),
         asked=zeros_in_whole_lines(2, np.int64),
     )
 
 
-def workspace_for(tokens: int, vocabulary: int, window: int, pool: int, length: int) -> Workspace:
-    """Allocate scratch memory for pieces of at most `tokens` tokens, rows of `length` floats.
+def workspace_for(
+    tokens: int, rows: int, window: int, pool: int, length: int, copies: Copies | None = None
+) -> Workspace:
+    """Allocate scratch memory for pieces of at most `tokens` tokens.
 
-    `pool` is the largest K'.
+    For matrices of `rows` rows of `length` floats; `pool` is the largest K'. Without `copies`, the
+    thread works on the words' own rows.
     """
     return Workspace(
         windows=windows_for(tokens + window + BATCH),
-        tally=zeros_on_own_lines(max(vocabulary, COUNTERS), np.int32),
+        tally=zeros_on_own_lines(max(rows, COUNTERS), np.int32),
         course=course_for(),
         step=step_for(window, pool),
-        scratch=scratch_for(vocabulary, window, pool, length),
+        scratch=scratch_for(rows, window, pool, length),
+        copies=no_copies(length) if copies is None else copies,
     )
 
 
@@ -294,8 +301,8 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
     ----------
     lanes : tuple
         From `nw2v.jit.registers.row_layout`.
-    centers, outsides : (V, length) float32 arrays
-        Center and outside vectors; changed in place, without locks.
+    centers, outsides : float32 arrays, rows of `length`
+        Center and outside vectors, and behind them any copies; changed in place, without locks.
     text : Text
     law : WindowLaw
     negatives : Negatives
@@ -305,16 +312,18 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
     workspace : Workspace
         Of this thread alone.
     """
-    windows, tally, course, step, scratch = workspace
-    place = take_piece(ledger)
+    windows, tally, course, step, scratch, copies = workspace
+    place, turn = take_piece(ledger), copies.first_slice
     while place != NO_PIECE:
         piece = piece_at(pieces, place)
-        plan = begin_piece(text, law, negatives, piece, windows, tally, course)
+        plan = begin_piece(text, law, negatives, copies, piece, windows, tally, course)
         scratch.amounts[_LOSS] = 0.0
         while is_left(course):
-            list_step(lanes, windows, law, negatives, plan, course, step)
+            list_step(lanes, windows, law, negatives, copies, plan, course, step)
             _score_step(lanes, centers, outsides, plan.pool, step, scratch)
             _make_step(lanes, centers, outsides, negatives, plan, step, scratch)
         pairs, all_centers = course.state[ALL_PAIRS], course.state[ALL_CENTERS]
         complete_piece(ledger, place, scratch.amounts[_LOSS], pairs, all_centers)
+        if copies.words > 0:
+            turn = merge_copies(centers, outsides, copies, turn)
         place = take_piece(ledger)

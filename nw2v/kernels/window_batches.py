@@ -14,6 +14,7 @@ from nw2v.jit.batches import BATCH, COPIED, copy_words, fill_words
 from nw2v.jit.compile import kernel, kernel_in_callers
 from nw2v.jit.random import random_bits, word64
 from nw2v.kernels.batch_sizes import MOST_REMEMBERED, remembered_negatives, windows_for_pool
+from nw2v.kernels.hot_rows import own_rows
 from nw2v.kernels.noise import TABLE_REPEATS
 from nw2v.kernels.stream import draw_windows
 
@@ -189,7 +190,7 @@ def _last_place(negatives):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def begin_piece(text, law, negatives, piece, windows, tally, course):  # type: ignore[no-untyped-def]
+def begin_piece(text, law, negatives, copies, piece, windows, tally, course):  # type: ignore[no-untyped-def]
     """Draw the windows of a piece, let batches begin with the first, and plan their steps.
 
     Returns
@@ -199,6 +200,7 @@ def begin_piece(text, law, negatives, piece, windows, tally, course):  # type: i
     """
     sentences, rate = (piece.first_sentence, piece.last_sentence), piece.first_rate
     kept = draw_windows(text, law, piece.key, *sentences, windows)
+    own_rows(copies, windows.words, kept)
     state = course.state
     state[_NEXT], state[ALL_CENTERS], state[_PART], state[ALL_PAIRS] = 0, kept, 0, 0
     # Each piece reads the noise table from a place of its own.
@@ -244,9 +246,10 @@ def _end_of_batch(words, first, last, most_alike, tally):  # type: ignore[no-unt
 
 
 @kernel
-def _draw_negatives(lanes, negatives, pool, place, words):  # type: ignore[no-untyped-def]
+def _draw_negatives(lanes, negatives, copies, pool, place, words):  # type: ignore[no-untyped-def]
     """Read the negatives of a step from the noise table; give the place of those that follow."""
     copy_words(lanes, negatives.table, place, pool, words, 0)
+    own_rows(copies, words, pool)
     return (place + pool) & _last_place(negatives)
 
 
@@ -290,14 +293,15 @@ def _list_pairs(lanes, windows, window, negatives, pool, course, step):  # type:
 
 
 @kernel
-def _list_soon(lanes, windows, window, negatives, plan, course, step):  # type: ignore[no-untyped-def]
+def _list_soon(lanes, windows, window, negatives, copies, plan, course, step):  # type: ignore[no-untyped-def]
     """List rows that are soon needed: the next step's negatives, and words of the next batch.
 
     If that step is another part of the present batch, its words are at hand.
     """
     words, next_center = windows.words, course.state[_NEXT]
     left = course.state[ALL_CENTERS] - next_center
-    _draw_negatives(lanes, negatives, plan.pool, course.state[_NOISE_PLACE], step.soon_outsides)
+    place = course.state[_NOISE_PLACE]
+    _draw_negatives(lanes, negatives, copies, plan.pool, place, step.soon_outsides)
     centers = min(plan.batch, left)
     copy_words(lanes, words, next_center, centers, step.soon_centers, 0)
     # Of the outside words, those that come into reach are new.
@@ -307,7 +311,7 @@ def _list_soon(lanes, windows, window, negatives, plan, course, step):  # type: 
 
 
 @kernel_in_callers
-def list_step(lanes, windows, law, negatives, plan, course, step):  # type: ignore[no-untyped-def]
+def list_step(lanes, windows, law, negatives, copies, plan, course, step):  # type: ignore[no-untyped-def]
     """List what the next step of a course is about, and what the one after it will need."""
     state = course.state
     if state[_PART] == 0:
@@ -319,5 +323,6 @@ def list_step(lanes, windows, law, negatives, plan, course, step):  # type: igno
     state[ALL_PAIRS] += step.state[PAIRS]
     state[_PART] = state[_PART] + 1 if state[_PART] + 1 < negatives.parts else 0
     place = state[_NOISE_PLACE]
-    state[_NOISE_PLACE] = _draw_negatives(lanes, negatives, plan.pool, place, step.negatives)
-    _list_soon(lanes, windows, law.window, negatives, plan, course, step)
+    place = _draw_negatives(lanes, negatives, copies, plan.pool, place, step.negatives)
+    state[_NOISE_PLACE] = place
+    _list_soon(lanes, windows, law.window, negatives, copies, plan, course, step)

@@ -58,10 +58,16 @@ class NaiveSoftmaxPass:
             functools.partial(self._help, member) for member in range(1, members)
         ]
 
-    def workspace(self, tokens: int) -> naive_softmax.Team:
+    def workspace(self, tokens: int, thread: int) -> naive_softmax.Team:
         """Allocate the scratch memory, which all threads share."""
         self._team = naive_softmax.with_room(self._team, tokens)
         return self._team
+
+    def begin(self) -> None:
+        """Nothing has to be prepared."""
+
+    def end(self) -> None:
+        """Nothing is left to do: all threads change the same vectors."""
 
     def run(self, pieces: Pieces, ledger: Ledger, workspace: naive_softmax.Team) -> None:
         """Take pieces and train on them, until none is left."""

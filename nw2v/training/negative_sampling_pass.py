@@ -10,7 +10,7 @@ import numpy as np
 
 from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.jit import COMPILED
-from nw2v.kernels import batch_sizes
+from nw2v.kernels import batch_sizes, hot_rows
 from nw2v.kernels.negative_sampling import Workspace, negative_sampling_pass, workspace_for
 from nw2v.kernels.noise import noise_counts, noise_probabilities, noise_table
 from nw2v.kernels.pieces import Ledger, Pieces
@@ -85,16 +85,37 @@ class NegativeSamplingPass:
         self.initial_loss = (1 + settings.negatives) * math.log(2)
         # Without compilation, only one thread may take pieces (`nw2v.jit.atomics`).
         self.threads = threads if COMPILED else 1
+        pieces = len(text.tokens) / self.tokens_a_piece
+        mergers = self.threads // 2
+        self._copies = hot_rows.copies_for(
+            *parameters.centers.shape,
+            push=push * kept.sum() / max(1.0, pieces),
+            pieces=pieces * mergers / self.threads,
+            mergers=mergers,
+        )
         self._window = law.window
         # What all calls of the kernels begin with.
-        self._matrices = parameters.lanes, parameters.centers, parameters.outsides
+        self._matrices = parameters.lanes, parameters.center_rows, parameters.outside_rows
         self._drawn_from = text, law, self.negatives
 
-    def workspace(self, tokens: int) -> Workspace:
+    def workspace(self, tokens: int, thread: int) -> Workspace:
         """Allocate one thread's scratch memory."""
-        vocabulary, length = self._matrices[1].shape
+        rows, length = self._matrices[1].shape
+        copies = None
+        if self._copies is not None and thread % 2:
+            copies = hot_rows.copies_of(self._copies, thread // 2)
         pool = self.negatives.largest_pool
-        return workspace_for(tokens, vocabulary, self._window, pool, length)
+        return workspace_for(tokens, rows, self._window, pool, length, copies)
+
+    def begin(self) -> None:
+        """Let the copies of rows be what the words' own are."""
+        if self._copies is not None:
+            hot_rows.copy_rows(*self._matrices[1:], self._copies)
+
+    def end(self) -> None:
+        """Let the words' own rows have all that the copies have learnt."""
+        if self._copies is not None:
+            hot_rows.merge_all_copies(*self._matrices[1:], self._copies)
 
     def run(self, pieces: Pieces, ledger: Ledger, workspace: Any) -> None:
         """Take pieces and train on them, until none is left."""

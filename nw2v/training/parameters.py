@@ -6,6 +6,7 @@ import numpy as np
 
 from nw2v.jit.random import stream_key
 from nw2v.jit.registers import aligned_zeros, row_layout
+from nw2v.kernels.hot_rows import MOST_COPIES
 
 _ROWS_AT_ONCE = 256
 
@@ -30,6 +31,9 @@ class Parameters:
         What the kernels take first; see `nw2v.jit.registers`.
     centers, outsides : (vocabulary_size, length) float32 arrays
         Rows padded with zeros to the length the kernels work on.
+    center_rows, outside_rows : float32 arrays
+        The same, with room behind for copies of the most frequent words' rows (see
+        `nw2v.kernels.hot_rows`).
     """
 
     def __init__(
@@ -43,8 +47,11 @@ class Parameters:
     ) -> None:
         self.dim = dim
         self.lanes, length = row_layout(dim, portable=portable)
-        self.centers = aligned_zeros(vocabulary_size, length)
-        self.outsides = aligned_zeros(vocabulary_size, length)
+        with_copies = vocabulary_size + min(vocabulary_size, MOST_COPIES)
+        self.center_rows = aligned_zeros(with_copies, length)
+        self.outside_rows = aligned_zeros(with_copies, length)
+        self.centers = self.center_rows[:vocabulary_size]
+        self.outsides = self.outside_rows[:vocabulary_size]
         block = max(1, (1 << 20) // dim)
         for first in range(0, vocabulary_size, block):
             # The raw words of a bit generator are the same in every version of NumPy.

@@ -115,7 +115,7 @@ class StreamTrainer:
         first, last = self._sentences_touched(np.arange(pieces))
         longest = int((self._text.offsets[last] - self._text.offsets[first]).max())
         threads = min(self._pass.threads, pieces)
-        self._workspaces = [self._pass.workspace(longest) for _ in range(threads)]
+        self._workspaces = [self._pass.workspace(longest, k) for k in range(threads)]
         self._pass.run(
             one_piece(Piece(0, 0, stream_key(0), 0.0, 0.0)), ledger_for(1), self._workspaces[0]
         )
@@ -265,6 +265,7 @@ def _at_work(
             yield None if any(worker.is_alive() for worker in workers) else max(ends)
 
     with _helping(stream_pass.helpers, pieces, ledger):
+        stream_pass.begin()
         try:
             for worker in workers:
                 worker.start()
@@ -272,6 +273,7 @@ def _at_work(
         finally:
             stop_taking(ledger)
             _join(workers)
+            stream_pass.end()
     if failures:
         raise failures[0]
 

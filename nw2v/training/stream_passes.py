@@ -49,11 +49,17 @@ class StreamPass(Protocol):
     threads: int
     helpers: Sequence[Helper]
 
-    def workspace(self, tokens: int) -> Any:
-        """Allocate scratch memory for a thread that takes pieces.
+    def workspace(self, tokens: int, thread: int) -> Any:
+        """Allocate scratch memory for thread number `thread` of those that take pieces.
 
         The sentences that a piece touches have at most `tokens` tokens.
         """
+
+    def begin(self) -> None:
+        """Prepare the vectors for threads that are to call `run`."""
+
+    def end(self) -> None:
+        """Complete the vectors: no thread is at work any more."""
 
     def run(self, pieces: Pieces, ledger: Ledger, workspace: Any) -> None:
         """Take pieces and train on them until none is left; write down what came of each.

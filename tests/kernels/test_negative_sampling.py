@@ -405,6 +405,8 @@ def test_means_are_forgotten_where_a_piece_names_few_words_and_begin_anew_after_
 
 def test_what_a_thread_writes_shares_no_cache_line_with_what_another_needs():
     def lines_of(room):
+        if isinstance(room, int):
+            return set()
         if isinstance(room, tuple):
             return set().union(*map(lines_of, room))
         return {(room.ctypes.data + byte) // LINE_BYTES for byte in range(room.nbytes)}

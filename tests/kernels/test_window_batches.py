@@ -8,6 +8,7 @@ import pytest
 from nw2v.jit.batches import COPIED
 from nw2v.jit.random import stream_key
 from nw2v.kernels import window_batches
+from nw2v.kernels.hot_rows import no_copies
 from nw2v.kernels.stream import Piece, Windows, window_law, windows_for
 from nw2v.kernels.window_batches import (
     ALL_CENTERS,
@@ -34,7 +35,7 @@ def test_negatives_are_read_on_from_the_beginning_of_the_table(pool):
     for before in (0, 2, 4, pool):
         place = (places - before) % places
         words = np.zeros(pool + COPIED, dtype=np.int32)
-        after = window_batches._draw_negatives((), negatives, pool, place, words)
+        after = window_batches._draw_negatives((), negatives, no_copies(8), pool, place, words)
         np.testing.assert_array_equal(words[:pool], table[(place + np.arange(pool)) % places])
         assert after == (place + pool) % places
 
@@ -114,13 +115,13 @@ def test_a_step_lists_what_is_needed_soon(parts, most):
     windows = windows_for(len(text.tokens) + 64)
     tally = np.zeros(max(COUNTERS, len(counts)), dtype=np.int32)
     piece, course = Piece(0, len(text.offsets) - 1, stream_key(3), 0.05, 0.01), course_for()
-    plan = begin_piece(text, law, negatives, piece, windows, tally, course)
+    plan = begin_piece(text, law, negatives, no_copies(8), piece, windows, tally, course)
     assert (plan.batch, plan.pool, plan.first_rate) == (most, 4, 0.05)
     total = course.state[ALL_CENTERS]
     done, part, soon = 0, 0, None
     while is_left(course):
         step = step_for(law.window, 4)
-        list_step((), windows, law, negatives, plan, course, step)
+        list_step((), windows, law, negatives, no_copies(8), plan, course, step)
         count = step.state[COUNT]
         words = windows.words[done : done + count]
         np.testing.assert_array_equal(step.centers[:count], words)

@@ -204,6 +204,52 @@ def test_an_interrupt_ends_all_threads(settings):
     assert reports[-1].step == trainer.total_steps
 
 
+def copied_words(trainer):
+    return [workspace.copies.words for workspace in trainer._workspaces]
+
+
+def assert_merged(trainer):
+    """All copies are what the words' own rows are."""
+    for rows in (trainer.parameters.center_rows, trainer.parameters.outside_rows):
+        assert len(rows) == 2 * WORDS and (rows[:WORDS] != 0).any()
+        np.testing.assert_array_equal(rows[WORDS:], rows[:WORDS])
+
+
+@pytest.mark.skipif(not COMPILED, reason="takes two threads, and minutes")
+def test_two_threads_learn_as_much_as_one_though_one_of_them_works_on_copies():
+    one, two = (stream_trainer(times=MUCH, threads=n, epochs=2, window=2) for n in (1, 2))
+    assert copied_words(one) == [0] and copied_words(two) == [0, WORDS]
+    last = [run(trainer)[-1] for trainer in (one, two)]
+    assert_merged(two)
+    assert not one.parameters.center_rows[WORDS:].any()
+    losses = [report.loss / report.pairs for report in last]
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
+    # The vectors, not only what each thread has for itself, are as good.
+    still = [stream_trainer(learning_rate=1e-12, epochs=1, window=2) for _ in range(2)]
+    for trainer, trained in zip(still, (one, two), strict=True):
+        trainer.parameters.centers[:] = trained.parameters.centers
+        trainer.parameters.outsides[:] = trained.parameters.outsides
+    scores = [[sum(r.loss for r in run(trainer))] for trainer in still]
+    assert scores[1] == pytest.approx(scores[0], rel=0.01)
+
+
+@pytest.mark.skipif(not COMPILED, reason="takes two threads, and minutes")
+def test_an_interrupt_loses_nothing_of_what_copies_have_learnt():
+    trainer = stream_trainer(times=MUCH, threads=2, epochs=1, window=2)
+
+    def interrupt(report):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run_epoch(0, interrupt)
+    assert_merged(trainer)
+
+
+def test_short_texts_and_repeatable_training_have_no_copies():
+    assert set(copied_words(stream_trainer(threads=2, epochs=1))) == {0}
+    assert copied_words(stream_trainer(times=MUCH, threads=2, deterministic=True)) == [0]
+
+
 @pytest.mark.skipif(not COMPILED, reason="takes two threads, and minutes")
 def test_an_error_in_one_thread_stops_the_others_and_is_raised(monkeypatch):
     trainer = stream_trainer(times=MUCH, threads=2, epochs=1)
