@@ -74,8 +74,8 @@ class TrainingKernel:
         return self._pass.noise
 
     def workspace(self) -> Any:
-        """Allocate one thread's scratch memory for any piece of the text."""
-        return self._pass.workspace(len(self.text.tokens), 0)
+        """Allocate scratch memory of a thread without copies, for any piece of the text."""
+        return self._pass.workspaces(1, 1, len(self.text.tokens))[0]
 
     def run(self, first: int, last: int, workspace: Any, epoch: int = 0) -> tuple[int, int]:
         """Train on sentences first ... last - 1: how many pairs and centers that were."""

@@ -292,6 +292,7 @@ def _answers(
     asked_words, asked = np.unique(words, return_inverse=True)
     asked_units = vectors.unit_rows(asked_words)
     chunks = list(_chunks(asked.reshape(words.shape), same_word[words]))
+    units_of_chunks = [asked_units[chunk.asked] for chunk in chunks]
 
     threads = threads_for(threads)
     blocks = -(-len(same_word) // _BLOCK_WORDS)
@@ -304,8 +305,8 @@ def _answers(
         stop = min(start + words_a_task, len(same_word))
         for first in range(start, stop, _BLOCK_WORDS):
             units = vectors.unit_rows(slice(first, min(first + _BLOCK_WORDS, stop)))
-            for place, asked, questions in chunks:
-                similarities = asked_units[asked] @ units.T
+            for (place, _, questions), its_units in zip(chunks, units_of_chunks, strict=True):
+                similarities = its_units @ units.T
                 if multiply:
                     similarities += np.float32(1)
                     similarities *= np.float32(0.5)

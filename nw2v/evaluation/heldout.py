@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from nw2v.corpus import EncodedText
     from nw2v.losses.objectives import Loss
 
-# Logits that a thread holds at one time: 1 MB of float32, which stays in the cache of a core. A
-# matrix product is fastest where neither side is short.
-_CENTERS_A_BLOCK = 512
+# Logits that a thread holds at one time: 0.75 MB of float32, which stays in the cache of a core.
+# A matrix product is fastest where neither side is short; several cores want several blocks.
+_CENTERS_A_BLOCK = 384
 _WORDS_A_BLOCK = 512
 # A loss of another package is given whole rows of logits: 8 MB of float32.
 _LOGITS_OF_WHOLE_ROWS = 2**21

@@ -9,11 +9,14 @@ of row, copy and base, which is what both were when they were last merged, becom
 
     row + (copy - base)
 
-so that both have what either has learnt. Nothing is lost, but each learns without the other for as
-long as it takes to merge all slices in turn. What both have learnt alike counts twice: a row that
-has gone the fraction f of the way to where its gradient vanishes, as its copy has, is 1 - 2 f of
-the way off then. That is why there are two sets of rows and not one for each thread, which would
-overshoot with three already, and why `copies_for` bounds how far they may be apart.
+so that both have what either has learnt. Each learns without the other for as long as it takes to
+merge all slices in turn, and what both have learnt alike counts twice: a row that has gone the
+fraction f of the way to where its gradient vanishes, as its copy has, is 1 - 2 f of the way off
+then. That is why there are two sets of rows and not one for each thread, whose 1 - T f would grow
+with three already where f is near 1, and why `copies_for` bounds how far they may be apart.
+
+Nothing is locked: a row that another thread is just writing may lose what its copy has learnt since
+they were last merged.
 """
 
 from __future__ import annotations
@@ -23,13 +26,13 @@ from typing import NamedTuple
 import numpy as np
 
 from nw2v.jit.atomics import zeros_on_own_lines
-from nw2v.jit.compile import kernel
+from nw2v.jit.compile import exact_kernel, kernel
 from nw2v.jit.random import word64
 
 MOST_COPIES = 2048
 """Words that have copies, at the most."""
 COPIES_A_PIECE = 1024
-"""Copies that are merged after a piece of the text, at the most."""
+"""Copies that a thread merges after a piece of the text, at the most."""
 MOST_SLICES = 8
 """Pieces of the text after which all copies have been merged, at the most."""
 LEAST_MERGES = 40.0
@@ -45,7 +48,7 @@ class Copies(NamedTuple):
     shift: int  # the copy of word w is row number w + shift
     slices: int  # parts of the copies that are merged one at a time
     first_slice: int  # the first that this thread merges
-    step: int  # and how many come before its next one
+    step: int  # from one slice of this thread to its next
     center_bases: np.ndarray  # (words, length) float32: rows of V when they were last merged
     outside_bases: np.ndarray  # (words, length) float32: rows of U
 
@@ -61,15 +64,16 @@ def copies_for(
     """Choose how many words have copies and how often these are merged; None: there are none.
 
     Copies are merged `LEAST_MERGES` times a pass or more, and so often that no word is pushed by
-    more than `LARGEST_LAG` meanwhile. In a short text that leaves no time to work on them.
+    more than `LARGEST_LAG` meanwhile. Where that leaves no time to work on them there are none: in
+    short texts, and with more threads than slices to merge.
 
     Parameters
     ----------
     vocabulary, length : int
         Words, and floats of a row.
     push : float
-        How far a piece of the text pushes the word that it pushes most, on average, in steps of a
-        full pair.
+        How far the word that is pushed most is pushed, on average and in steps of a full pair,
+        while the threads with copies do one piece: by them or by the others, whichever is more.
     pieces : float
         Pieces of the text that the threads with copies do in a pass, all together.
     mergers : int
@@ -86,7 +90,7 @@ def copies_for(
     slices -= slices % mergers
     if slices == 0:
         return None
-    words = min(vocabulary, MOST_COPIES, COPIES_A_PIECE * slices // mergers)
+    words = min(vocabulary, MOST_COPIES, COPIES_A_PIECE * slices)
     bases = (zeros_on_own_lines((words, length), np.float32) for _ in range(2))
     return Copies(words, vocabulary, slices, 0, mergers, *bases)
 
@@ -112,15 +116,15 @@ def merge_all_copies(centers: np.ndarray, outsides: np.ndarray, copies: Copies) 
 
 
 @kernel
-def own_rows(copies, words, count):  # type: ignore[no-untyped-def]
-    """Replace the first `count` words by the numbers of the rows that this thread works on."""
+def replace_by_copies(copies, words, count):  # type: ignore[no-untyped-def]
+    """Make the first `count` words the numbers of rows: of their copies where they have any."""
     if copies.words > 0:
         for i in range(count):
             word = words[word64(i)]
             words[word64(i)] = np.int32(word + copies.shift if word < copies.words else word)
 
 
-@kernel
+@exact_kernel
 def _merge_rows(matrix, bases, shift, first, last):  # type: ignore[no-untyped-def]
     for word in range(first, last):
         row, copy, base = matrix[word], matrix[shift + word], bases[word]
@@ -131,7 +135,7 @@ def _merge_rows(matrix, bases, shift, first, last):  # type: ignore[no-untyped-d
             base[i] = value
 
 
-@kernel
+@exact_kernel
 def merge_copies(centers, outsides, copies, number):  # type: ignore[no-untyped-def]
     """Merge one slice of the copies with the words' own rows, without locks.
 

@@ -26,8 +26,13 @@ for each time w is a negative of a batch of n windows b. With the right means th
 same whatever e_w is, and the variance about half (control variates: docs/derivations.md). As long
 as little is remembered, e_w counts for less.
 
-Threads take pieces of their own and change the vectors without locks; half of them work on copies
-of the rows of frequent words (`nw2v.kernels.hot_rows`).
+Threads take pieces of their own and change the vectors without locks; in long texts every second
+one works on copies of the rows of frequent words (`nw2v.kernels.hot_rows`). From the listing of a
+step on, words are numbers of rows.
+
+What changes while a kernel runs stands in arrays, since tuples cannot change, and all of it is
+allocated before, since kernels cannot allocate. The type of `lanes` tells whether primitives run as
+LLVM code or as plain functions (`nw2v.jit.registers`).
 """
 
 from __future__ import annotations
@@ -112,7 +117,7 @@ class Workspace(NamedTuple):
     """Scratch memory of one thread."""
 
     windows: Windows
-    tally: np.ndarray  # int32: zero, one for each word, at least `COUNTERS`
+    tally: np.ndarray  # int32: zero, one for each row, at least `COUNTERS`
     course: Course
     step: Step
     scratch: Scratch

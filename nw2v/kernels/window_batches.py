@@ -14,7 +14,7 @@ from nw2v.jit.batches import BATCH, COPIED, copy_words, fill_words
 from nw2v.jit.compile import kernel, kernel_in_callers
 from nw2v.jit.random import random_bits, word64
 from nw2v.kernels.batch_sizes import MOST_REMEMBERED, remembered_negatives, windows_for_pool
-from nw2v.kernels.hot_rows import own_rows
+from nw2v.kernels.hot_rows import replace_by_copies
 from nw2v.kernels.noise import TABLE_REPEATS
 from nw2v.kernels.stream import draw_windows
 
@@ -73,7 +73,10 @@ class Course(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What one step is about: its windows and pairs, and its negatives."""
+    """What one step is about: its windows and pairs, and its negatives.
+
+    Words are numbers of rows here: of their copies where the thread works on these.
+    """
 
     state: np.ndarray  # int64: see the places above
     amounts: np.ndarray  # float64
@@ -193,6 +196,8 @@ def _last_place(negatives):  # type: ignore[no-untyped-def]
 def begin_piece(text, law, negatives, copies, piece, windows, tally, course):  # type: ignore[no-untyped-def]
     """Draw the windows of a piece, let batches begin with the first, and plan their steps.
 
+    Words become the numbers of the rows that the thread works on.
+
     Returns
     -------
     Plan
@@ -200,7 +205,7 @@ def begin_piece(text, law, negatives, copies, piece, windows, tally, course):  #
     """
     sentences, rate = (piece.first_sentence, piece.last_sentence), piece.first_rate
     kept = draw_windows(text, law, piece.key, *sentences, windows)
-    own_rows(copies, windows.words, kept)
+    replace_by_copies(copies, windows.words, kept)
     state = course.state
     state[_NEXT], state[ALL_CENTERS], state[_PART], state[ALL_PAIRS] = 0, kept, 0, 0
     # Each piece reads the noise table from a place of its own.
@@ -249,7 +254,7 @@ def _end_of_batch(words, first, last, most_alike, tally):  # type: ignore[no-unt
 def _draw_negatives(lanes, negatives, copies, pool, place, words):  # type: ignore[no-untyped-def]
     """Read the negatives of a step from the noise table; give the place of those that follow."""
     copy_words(lanes, negatives.table, place, pool, words, 0)
-    own_rows(copies, words, pool)
+    replace_by_copies(copies, words, pool)
     return (place + pool) & _last_place(negatives)
 
 

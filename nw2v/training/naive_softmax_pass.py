@@ -58,10 +58,10 @@ class NaiveSoftmaxPass:
             functools.partial(self._help, member) for member in range(1, members)
         ]
 
-    def workspace(self, tokens: int, thread: int) -> naive_softmax.Team:
+    def workspaces(self, threads: int, pieces: int, tokens: int) -> list[naive_softmax.Team]:
         """Allocate the scratch memory, which all threads share."""
         self._team = naive_softmax.with_room(self._team, tokens)
-        return self._team
+        return [self._team] * threads
 
     def begin(self) -> None:
         """Nothing has to be prepared."""

@@ -85,27 +85,38 @@ class NegativeSamplingPass:
         self.initial_loss = (1 + settings.negatives) * math.log(2)
         # Without compilation, only one thread may take pieces (`nw2v.jit.atomics`).
         self.threads = threads if COMPILED else 1
-        pieces = len(text.tokens) / self.tokens_a_piece
-        mergers = self.threads // 2
-        self._copies = hot_rows.copies_for(
-            *parameters.centers.shape,
-            push=push * kept.sum() / max(1.0, pieces),
-            pieces=pieces * mergers / self.threads,
-            mergers=mergers,
-        )
+        self._push_a_pass = push * parts * float(kept.sum())
+        self._copies: hot_rows.Copies | None = None
+        self._vocabulary = len(parameters.centers)
         self._window = law.window
         # What all calls of the kernels begin with.
         self._matrices = parameters.lanes, parameters.center_rows, parameters.outside_rows
         self._drawn_from = text, law, self.negatives
 
-    def workspace(self, tokens: int, thread: int) -> Workspace:
-        """Allocate one thread's scratch memory."""
+    def workspaces(self, threads: int, pieces: int, tokens: int) -> list[Workspace]:
+        """Allocate each thread's scratch memory; every second one has copies, if any has."""
         rows, length = self._matrices[1].shape
-        copies = None
-        if self._copies is not None and thread % 2:
-            copies = hot_rows.copies_of(self._copies, thread // 2)
+        mergers = threads // 2
+        # The others do as many pieces meanwhile, or more if there is an odd number of threads.
+        others = (threads - mergers) / max(1, mergers)
+        self._copies = hot_rows.copies_for(
+            self._vocabulary,
+            length,
+            push=others * self._push_a_pass / pieces,
+            pieces=pieces * mergers / threads,
+            mergers=mergers,
+        )
+
+        def copies_of_thread(number: int) -> hot_rows.Copies | None:
+            if self._copies is None or number % 2 == 0:
+                return None
+            return hot_rows.copies_of(self._copies, number // 2)
+
         pool = self.negatives.largest_pool
-        return workspace_for(tokens, rows, self._window, pool, length, copies)
+        return [
+            workspace_for(tokens, rows, self._window, pool, length, copies_of_thread(number))
+            for number in range(threads)
+        ]
 
     def begin(self) -> None:
         """Let the copies of rows be what the words' own are."""

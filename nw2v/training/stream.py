@@ -8,8 +8,8 @@ from its place in the order, and the order from seed and pass.
 What the threads do is the loss's affair (`nw2v.training.stream_passes`). With negative sampling
 each takes pieces of its own, and all change the same parameters without locks (Recht et al.,
 "Hogwild!", NeurIPS 2011): one thread repeats bit for bit, and more draw the same samples and differ
-only in the order of their updates. With the naive softmax one thread takes the pieces, one after
-the other, and the others help it with each.
+in the order of their updates and in who sees which of them when. With the naive softmax one thread
+takes the pieces, one after the other, and the others help it with each.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class StreamTrainer:
         first, last = self._sentences_touched(np.arange(pieces))
         longest = int((self._text.offsets[last] - self._text.offsets[first]).max())
         threads = min(self._pass.threads, pieces)
-        self._workspaces = [self._pass.workspace(longest, k) for k in range(threads)]
+        self._workspaces = self._pass.workspaces(threads, pieces, longest)
         self._pass.run(
             one_piece(Piece(0, 0, stream_key(0), 0.0, 0.0)), ledger_for(1), self._workspaces[0]
         )

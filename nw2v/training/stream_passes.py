@@ -49,10 +49,11 @@ class StreamPass(Protocol):
     threads: int
     helpers: Sequence[Helper]
 
-    def workspace(self, tokens: int, thread: int) -> Any:
-        """Allocate scratch memory for thread number `thread` of those that take pieces.
+    def workspaces(self, threads: int, pieces: int, tokens: int) -> list[Any]:
+        """Allocate scratch memory for each thread that takes pieces.
 
-        The sentences that a piece touches have at most `tokens` tokens.
+        There are so many pieces in a pass, and the sentences that one touches have at most `tokens`
+        tokens.
         """
 
     def begin(self) -> None:

@@ -17,6 +17,7 @@ from nw2v.corpus import EncodedText
 from nw2v.corpus.cache import ArrayWriter, let_go, open_arrays
 from nw2v.jit import COMPILED
 from nw2v.jit.file_reads import CAN_READ, NO_FILE
+from nw2v.kernels import hot_rows
 from nw2v.kernels.batch_sizes import LEAST_REMEMBERED, MOST_REMEMBERED
 from nw2v.kernels.naive_softmax import BLOCK_ROWS, BLOCKS_A_MEMBER
 from nw2v.kernels.pieces import complete_piece
@@ -234,15 +235,67 @@ def test_two_threads_learn_as_much_as_one_though_one_of_them_works_on_copies():
 
 
 @pytest.mark.skipif(not COMPILED, reason="takes two threads, and minutes")
-def test_an_interrupt_loses_nothing_of_what_copies_have_learnt():
+def test_an_interrupt_loses_nothing_of_what_copies_have_learnt(monkeypatch):
     trainer = stream_trainer(times=MUCH, threads=2, epochs=1, window=2)
+    parameters, expected = trainer.parameters, []
+    merge = hot_rows.merge_all_copies
+
+    def noted(centers, outsides, copies):
+        for rows, bases in ((centers, copies.center_bases), (outsides, copies.outside_bases)):
+            assert (rows[WORDS:] != bases).any()
+            expected.append(rows[:WORDS] + (rows[WORDS:] - bases))
+        merge(centers, outsides, copies)
 
     def interrupt(report):
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(hot_rows, "merge_all_copies", noted)
     with pytest.raises(KeyboardInterrupt):
         trainer.run_epoch(0, interrupt)
     assert_merged(trainer)
+    np.testing.assert_allclose(parameters.centers, expected[0], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(parameters.outsides, expected[1], rtol=0, atol=1e-6)
+
+
+@pytest.mark.skipif(not COMPILED, reason="takes several threads, and minutes")
+@pytest.mark.parametrize(
+    ("threads", "first_slices"), [(2, [0]), (3, [0]), (4, [0, 1]), (5, [0, 1]), (6, [0, 1, 2])]
+)
+def test_every_second_thread_has_copies_and_slices_of_its_own(threads, first_slices, monkeypatch):
+    monkeypatch.setattr(hot_rows, "LARGEST_LAG", 1e9)
+    trainer = stream_trainer(times=MUCH, threads=threads, epochs=1, window=2, learning_rate=0.01)
+    copies = [workspace.copies for workspace in trainer._workspaces]
+    assert [its.words for its in copies] == [WORDS * (k % 2) for k in range(threads)]
+    assert [its.first_slice for its in copies[1::2]] == first_slices
+    assert {(its.slices % its.step, its.step) for its in copies[1::2]} == {(0, len(first_slices))}
+    assert len({its.center_bases.ctypes.data for its in copies[1::2]}) == 1
+    last = run(trainer)[-1]
+    assert_merged(trainer)
+    assert last.loss / last.pairs < 0.95 * 6 * np.log(2)
+
+
+def test_copies_are_merged_as_often_as_pushes_and_pieces_want(monkeypatch):
+    told = []
+    monkeypatch.setattr(hot_rows, "copies_for", lambda *args, **words: told.append(words))
+    text = encoded_text(times=2)
+    for settings in ({}, {"negatives": 60}, {"threads": 3}):
+        trainer = stream_trainer(text=text, **{"threads": 2, "shrink_window": False} | settings)
+        plan, sampling = told[-1], trainer._pass.negatives
+        threads = trainer.threads if COMPILED else 1
+        pieces, others = len(trainer._bounds) - 1, {1: 1, 2: 1, 3: 2}[threads]
+        assert plan["mergers"] == threads // 2
+        assert plan["pieces"] == pytest.approx(pieces * (threads // 2) / threads)
+        # Of the most frequent word, as center or negative: its steps of a full pair in a piece.
+        rate, pairs = TrainingSettings().resolved().learning_rate or 0.0, 6
+        counts = np.bincount(text.tokens, minlength=WORDS)
+        noise = counts**0.75 / (counts**0.75).sum()
+        share = max(
+            (counts / counts.sum()).max() * (1 + sampling.per_pair),
+            noise.max() * sampling.per_pair,
+        )
+        push = others * rate * pairs * share * len(text.tokens) / pieces
+        assert plan["push"] == pytest.approx(push, rel=0.02)
+    assert trainer._pass._copies is None
 
 
 def test_short_texts_and_repeatable_training_have_no_copies():
