@@ -31,8 +31,8 @@ from nw2v.jit.random import word64
 
 MOST_COPIES = 2048
 """Words that have copies, at the most."""
-COPIES_A_PIECE = 1024
-"""Copies that a thread merges after a piece of the text, at the most."""
+FLOATS_A_PIECE = 1 << 17
+"""Floats of each matrix that a thread merges after a piece of the text, at the most."""
 MOST_SLICES = 8
 """Pieces of the text after which all copies have been merged, at the most."""
 LEAST_MERGES = 40.0
@@ -90,7 +90,7 @@ def copies_for(
     slices -= slices % mergers
     if slices == 0:
         return None
-    words = min(vocabulary, MOST_COPIES, COPIES_A_PIECE * slices)
+    words = min(vocabulary, MOST_COPIES, FLOATS_A_PIECE // length * slices)
     bases = (zeros_on_own_lines((words, length), np.float32) for _ in range(2))
     return Copies(words, vocabulary, slices, 0, mergers, *bases)
 

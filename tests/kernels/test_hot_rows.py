@@ -7,7 +7,7 @@ import pytest
 
 from nw2v.jit.random import stream_key
 from nw2v.kernels.hot_rows import (
-    COPIES_A_PIECE,
+    FLOATS_A_PIECE,
     LARGEST_LAG,
     LEAST_MERGES,
     MOST_COPIES,
@@ -70,14 +70,19 @@ def test_copies_are_merged_often_enough_or_there_are_none(mergers, vocabulary, p
     assert copies.slices % mergers == 0 and copies.step == mergers
     assert pieces / copies.slices >= LEAST_MERGES and push * copies.slices <= LARGEST_LAG
     assert 0 < copies.words <= min(vocabulary, MOST_COPIES)
-    assert copies.words / copies.slices <= COPIES_A_PIECE
+    assert copies.words / copies.slices * 24 <= FLOATS_A_PIECE
     assert copies.shift == vocabulary
     assert copies.center_bases.shape == copies.outside_bases.shape == (copies.words, 24)
 
 
 def test_more_words_have_copies_in_longer_texts():
-    found = [copies_for(50_000, 8, push=1.0, pieces=n, mergers=1) for n in (39, 50, 100, 1000)]
+    found = [copies_for(50_000, 128, push=1.0, pieces=n, mergers=1) for n in (39, 50, 100, 1000)]
     assert [0 if copies is None else copies.words for copies in found] == [0, 1024, 2048, 2048]
+
+
+def test_fewer_words_have_copies_where_rows_are_long():
+    found = [copies_for(50_000, n, push=100.0, pieces=1e3, mergers=1) for n in (64, 128, 512)]
+    assert [0 if copies is None else copies.words for copies in found] == [2048, 2048, 512]
 
 
 def test_words_that_have_copies_stand_for_these():
