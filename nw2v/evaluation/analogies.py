@@ -263,7 +263,7 @@ class _Questions(NamedTuple):
 
 class _Chunk(NamedTuple):
     place: slice  # among all questions
-    asked: np.ndarray  # (n,) int64: its different words, as rows of the asked words' vectors
+    units: np.ndarray  # (n, dim) float32: unit vectors of its different words
     questions: _Questions
 
 
@@ -291,8 +291,7 @@ def _answers(
     search = _compiled_search()
     asked_words, asked = np.unique(words, return_inverse=True)
     asked_units = vectors.unit_rows(asked_words)
-    chunks = list(_chunks(asked.reshape(words.shape), same_word[words]))
-    units_of_chunks = [asked_units[chunk.asked] for chunk in chunks]
+    chunks = list(_chunks(asked.reshape(words.shape), same_word[words], asked_units))
 
     threads = threads_for(threads)
     blocks = -(-len(same_word) // _BLOCK_WORDS)
@@ -305,7 +304,7 @@ def _answers(
         stop = min(start + words_a_task, len(same_word))
         for first in range(start, stop, _BLOCK_WORDS):
             units = vectors.unit_rows(slice(first, min(first + _BLOCK_WORDS, stop)))
-            for (place, _, questions), its_units in zip(chunks, units_of_chunks, strict=True):
+            for place, its_units, questions in chunks:
                 similarities = its_units @ units.T
                 if multiply:
                     similarities += np.float32(1)
@@ -331,8 +330,11 @@ def _answers(
     return found
 
 
-def _chunks(asked: np.ndarray, excluded: np.ndarray) -> Iterator[_Chunk]:
-    """Cut questions (n, 3), in their order, into chunks with few different words."""
+def _chunks(asked: np.ndarray, excluded: np.ndarray, units: np.ndarray) -> Iterator[_Chunk]:
+    """Cut questions (n, 3), in their order, into chunks with few different words.
+
+    `asked` are rows of `units`.
+    """
     start, ends, known = 0, [], set[int]()
     for position, question in enumerate(asked.tolist()):
         known.update(question)
@@ -343,7 +345,7 @@ def _chunks(asked: np.ndarray, excluded: np.ndarray) -> Iterator[_Chunk]:
         place = slice(start, end)
         distinct, rows = np.unique(asked[place], return_inverse=True)
         rows = rows.reshape(-1, 3).astype(np.int32)
-        yield _Chunk(place, distinct, _Questions(rows, excluded[place]))
+        yield _Chunk(place, units[distinct], _Questions(rows, excluded[place]))
         start = end
 
 

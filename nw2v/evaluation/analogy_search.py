@@ -7,8 +7,6 @@ import numpy as np
 from nw2v.jit import kernel
 from nw2v.vectors.word_vectors import COSMUL_EPSILON
 
-# Scores are compared in runs of this many words, all at once, with the best score so far.
-_RUN = 256
 _EPSILON = np.float32(COSMUL_EPSILON)
 
 
@@ -35,26 +33,24 @@ def search(similarities, first, same_word, questions, multiply, scratch, best, f
             last_a, last_b = a, b
         other = similarities[c]
         top = best[q]
-        for start in range(0, size, _RUN):
-            stop = min(start + _RUN, size)
-            # Nearly always nothing in a run is better, and that is known without a branch a word.
-            if multiply:
-                better = _any_product_above(shared[start:stop], other[start:stop], top)
-            else:
-                better = _any_sum_above(shared[start:stop], other[start:stop], top)
-            if not better:
-                continue
-            for x in range(start, stop):
-                score = shared[x] * other[x] if multiply else shared[x] + other[x]
-                if score > top:
-                    word = same_word[first + x]
-                    if (
-                        word != questions.excluded[q, 0]
-                        and word != questions.excluded[q, 1]
-                        and word != questions.excluded[q, 2]
-                    ):
-                        top = score
-                        found[q] = first + x
+        # Nearly always nothing in a block is better, and that is known without a branch a word.
+        if multiply:
+            better = _any_product_above(shared, other, top)
+        else:
+            better = _any_sum_above(shared, other, top)
+        if not better:
+            continue
+        for x in range(size):
+            score = shared[x] * other[x] if multiply else shared[x] + other[x]
+            if score > top:
+                word = same_word[first + x]
+                if (
+                    word != questions.excluded[q, 0]
+                    and word != questions.excluded[q, 1]
+                    and word != questions.excluded[q, 2]
+                ):
+                    top = score
+                    found[q] = first + x
         best[q] = top
 
 

@@ -58,10 +58,8 @@ def no_copies(length: int) -> Copies:
     return Copies(0, 0, 1, 0, 1, *(zeros_on_own_lines((0, length), np.float32) for _ in range(2)))
 
 
-def copies_for(
-    vocabulary: int, length: int, *, push: float, pieces: float, mergers: int
-) -> Copies | None:
-    """Choose how many words have copies and how often these are merged; None: there are none.
+def copies_for(vocabulary: int, length: int, *, push: float, pieces: float, mergers: int) -> Copies:
+    """Choose how many words have copies and how often these are merged.
 
     Copies are merged `LEAST_MERGES` times a pass or more, and so often that no word is pushed by
     more than `LARGEST_LAG` meanwhile. Where that leaves no time to work on them there are none: in
@@ -81,23 +79,18 @@ def copies_for(
 
     Returns
     -------
-    Copies or None
-        Those of the first such thread; see `copies_of`.
+    Copies
+        Those of the first such thread. Thread number n of them begins with slice n.
     """
     if mergers == 0:
-        return None
+        return no_copies(length)
     slices = int(min(MOST_SLICES, pieces / LEAST_MERGES, LARGEST_LAG / max(push, 1e-9)))
     slices -= slices % mergers
     if slices == 0:
-        return None
+        return no_copies(length)
     words = min(vocabulary, MOST_COPIES, FLOATS_A_PIECE // length * slices)
     bases = (zeros_on_own_lines((words, length), np.float32) for _ in range(2))
     return Copies(words, vocabulary, slices, 0, mergers, *bases)
-
-
-def copies_of(copies: Copies, merger: int) -> Copies:
-    """Give what thread number `merger` of those that work on copies needs: slices of its own."""
-    return copies._replace(first_slice=merger)
 
 
 def copy_rows(centers: np.ndarray, outsides: np.ndarray, copies: Copies) -> None:
@@ -112,7 +105,7 @@ def merge_all_copies(centers: np.ndarray, outsides: np.ndarray, copies: Copies) 
     first, last = copies.shift, copies.shift + copies.words
     for matrix, bases in ((centers, copies.center_bases), (outsides, copies.outside_bases)):
         matrix[: copies.words] += matrix[first:last] - bases
-        matrix[first:last] = bases[:] = matrix[: copies.words]
+    copy_rows(centers, outsides, copies)
 
 
 @kernel

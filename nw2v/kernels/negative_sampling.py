@@ -329,6 +329,5 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
             _make_step(lanes, centers, outsides, negatives, plan, step, scratch)
         pairs, all_centers = course.state[ALL_PAIRS], course.state[ALL_CENTERS]
         complete_piece(ledger, place, scratch.amounts[_LOSS], pairs, all_centers)
-        if copies.words > 0:
-            turn = merge_copies(centers, outsides, copies, turn)
+        turn = merge_copies(centers, outsides, copies, turn)
         place = take_piece(ledger)

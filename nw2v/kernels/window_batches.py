@@ -327,7 +327,7 @@ def list_step(lanes, windows, law, negatives, copies, plan, course, step):  # ty
     _list_pairs(lanes, windows, law.window, negatives, plan.pool, course, step)
     state[ALL_PAIRS] += step.state[PAIRS]
     state[_PART] = state[_PART] + 1 if state[_PART] + 1 < negatives.parts else 0
-    place = state[_NOISE_PLACE]
-    place = _draw_negatives(lanes, negatives, copies, plan.pool, place, step.negatives)
-    state[_NOISE_PLACE] = place
+    state[_NOISE_PLACE] = _draw_negatives(
+        lanes, negatives, copies, plan.pool, state[_NOISE_PLACE], step.negatives
+    )
     _list_soon(lanes, windows, law.window, negatives, copies, plan, course, step)

@@ -86,8 +86,8 @@ class NegativeSamplingPass:
         # Without compilation, only one thread may take pieces (`nw2v.jit.atomics`).
         self.threads = threads if COMPILED else 1
         self._push_a_pass = push * parts * float(kept.sum())
-        self._copies: hot_rows.Copies | None = None
-        self._vocabulary = len(parameters.centers)
+        self._vocabulary, length = parameters.centers.shape
+        self._copies = hot_rows.no_copies(length)
         self._window = law.window
         # What all calls of the kernels begin with.
         self._matrices = parameters.lanes, parameters.center_rows, parameters.outside_rows
@@ -107,26 +107,27 @@ class NegativeSamplingPass:
             mergers=mergers,
         )
 
-        def copies_of_thread(number: int) -> hot_rows.Copies | None:
-            if self._copies is None or number % 2 == 0:
-                return None
-            return hot_rows.copies_of(self._copies, number // 2)
-
+        own = hot_rows.no_copies(length)
         pool = self.negatives.largest_pool
         return [
-            workspace_for(tokens, rows, self._window, pool, length, copies_of_thread(number))
+            workspace_for(
+                tokens,
+                rows,
+                self._window,
+                pool,
+                length,
+                self._copies._replace(first_slice=number // 2) if number % 2 else own,
+            )
             for number in range(threads)
         ]
 
     def begin(self) -> None:
         """Let the copies of rows be what the words' own are."""
-        if self._copies is not None:
-            hot_rows.copy_rows(*self._matrices[1:], self._copies)
+        hot_rows.copy_rows(*self._matrices[1:], self._copies)
 
     def end(self) -> None:
         """Let the words' own rows have all that the copies have learnt."""
-        if self._copies is not None:
-            hot_rows.merge_all_copies(*self._matrices[1:], self._copies)
+        hot_rows.merge_all_copies(*self._matrices[1:], self._copies)
 
     def run(self, pieces: Pieces, ledger: Ledger, workspace: Any) -> None:
         """Take pieces and train on them, until none is left."""

@@ -14,7 +14,6 @@ from nw2v.kernels.hot_rows import (
     MOST_SLICES,
     Copies,
     copies_for,
-    copies_of,
     copy_rows,
     merge_all_copies,
     merge_copies,
@@ -23,8 +22,14 @@ from nw2v.kernels.hot_rows import (
 )
 from nw2v.kernels.negative_sampling import negative_sampling_pass, workspace_for
 from nw2v.kernels.stream import window_law
-from tests.kernels.test_negative_sampling import PORTABLE, parameters_for, pieces_of, sums
-from tests.kernels.texts import negatives_for, random_text
+from tests.kernels.texts import (
+    PORTABLE,
+    negatives_for,
+    parameters_for,
+    pieces_of,
+    random_text,
+    sums,
+)
 
 VOCABULARY, LENGTH = 30, 16
 
@@ -52,7 +57,7 @@ def changed(matrices, copies, seed):
 
 
 def test_one_thread_alone_has_no_copies():
-    assert copies_for(50_000, 112, push=1.0, pieces=1e4, mergers=0) is None
+    assert copies_for(50_000, 112, push=1.0, pieces=1e4, mergers=0).words == 0
     assert no_copies(112).words == 0
 
 
@@ -62,7 +67,7 @@ def test_one_thread_alone_has_no_copies():
 @pytest.mark.parametrize("push", [0.0, 20.0, 68.0, 700.0])
 def test_copies_are_merged_often_enough_or_there_are_none(mergers, vocabulary, pieces, push):
     copies = copies_for(vocabulary, 24, push=push, pieces=pieces, mergers=mergers)
-    if copies is None:
+    if copies.words == 0:
         slices = mergers
         assert slices > MOST_SLICES or pieces < LEAST_MERGES * slices or push * slices > LARGEST_LAG
         return
@@ -77,12 +82,12 @@ def test_copies_are_merged_often_enough_or_there_are_none(mergers, vocabulary, p
 
 def test_more_words_have_copies_in_longer_texts():
     found = [copies_for(50_000, 128, push=1.0, pieces=n, mergers=1) for n in (39, 50, 100, 1000)]
-    assert [0 if copies is None else copies.words for copies in found] == [0, 1024, 2048, 2048]
+    assert [copies.words for copies in found] == [0, 1024, 2048, 2048]
 
 
 def test_fewer_words_have_copies_where_rows_are_long():
     found = [copies_for(50_000, n, push=100.0, pieces=1e3, mergers=1) for n in (64, 128, 512)]
-    assert [0 if copies is None else copies.words for copies in found] == [2048, 2048, 512]
+    assert [copies.words for copies in found] == [2048, 2048, 512]
 
 
 def test_words_that_have_copies_stand_for_these():
@@ -120,7 +125,7 @@ def test_all_slices_of_all_threads_are_all_copies(slices, step):
     merge_all_copies(expected[0], expected[1], copies)
     copies = copies._replace(center_bases=bases[0], outside_bases=bases[1])
     for merger in range(step):
-        its = copies_of(copies, merger)
+        its = copies._replace(first_slice=merger)
         number, numbers = its.first_slice, []
         for _ in range(slices // step):
             numbers.append(number)

@@ -22,7 +22,6 @@ from nw2v.kernels.negative_sampling import (
     workspace_for,
 )
 from nw2v.kernels.noise import TABLE_REPEATS, noise_counts, noise_probabilities
-from nw2v.kernels.pieces import Pieces, ledger_for
 from nw2v.kernels.stream import Text, window_law
 from nw2v.kernels.window_batches import COUNTERS
 from nw2v.training.parameters import Parameters
@@ -30,28 +29,14 @@ from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream import StreamTrainer
 from nw2v.training.trainer import Progress
 from tests import naive
-from tests.kernels.texts import negatives_for, random_text
-
-
-def parameters_for(vocabulary, dim, portable, seed=0):
-    parameters = Parameters(vocabulary, dim, seed=seed, initial_scale=dim, portable=portable)
-    generator = np.random.default_rng(seed)
-    parameters.outside_vectors[:] = generator.uniform(-0.5, 0.5, (vocabulary, dim))
-    return parameters
-
-
-def pieces_of(text, key, rate, bounds=None, last_rate=None):
-    """Pieces that begin and end with these sentences, by default the whole text, and a ledger."""
-    bounds = np.array([0, len(text.offsets) - 1] if bounds is None else bounds)
-    firsts = np.zeros(len(bounds) - 1, dtype=np.int64)
-    rates, last_rates = (np.full(len(firsts), rate if r is None else r) for r in (rate, last_rate))
-    lasts = np.full(len(firsts), len(text.tokens))
-    pieces = Pieces(bounds[:-1], bounds[1:], key, rates, last_rates, firsts, lasts)
-    return pieces, ledger_for(len(firsts))
-
-
-def sums(ledger):
-    return ledger.losses.sum(), ledger.pairs.sum(), ledger.centers.sum()
+from tests.kernels.texts import (
+    PORTABLE,
+    negatives_for,
+    parameters_for,
+    pieces_of,
+    random_text,
+    sums,
+)
 
 
 def workspace_of(parameters, text, law, negatives):
@@ -92,8 +77,6 @@ def assert_equals_twin(sentences, text, law, negatives, *, dim, portable):
     assert (comp.centers[:, dim:] == 0).all() and (comp.outsides[:, dim:] == 0).all()
 
 
-# Without compilation there is one path alone.
-PORTABLE = [False, True] if COMPILED else [True]
 SETTINGS = [
     # dim, window, subsample, shrink, pool, K, windows of a batch, parts, alike, pairs alike,
     # remembered, most changes, concentration

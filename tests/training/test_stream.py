@@ -276,7 +276,13 @@ def test_every_second_thread_has_copies_and_slices_of_its_own(threads, first_sli
 
 def test_copies_are_merged_as_often_as_pushes_and_pieces_want(monkeypatch):
     told = []
-    monkeypatch.setattr(hot_rows, "copies_for", lambda *args, **words: told.append(words))
+    copies_for = hot_rows.copies_for
+
+    def noted(*args, **words):
+        told.append(words)
+        return copies_for(*args, **words)
+
+    monkeypatch.setattr(hot_rows, "copies_for", noted)
     text = encoded_text(times=2)
     for settings in ({}, {"negatives": 60}, {"threads": 3}):
         trainer = stream_trainer(text=text, **{"threads": 2, "shrink_window": False} | settings)
@@ -295,7 +301,7 @@ def test_copies_are_merged_as_often_as_pushes_and_pieces_want(monkeypatch):
         )
         push = others * rate * pairs * share * len(text.tokens) / pieces
         assert plan["push"] == pytest.approx(push, rel=0.02)
-    assert trainer._pass._copies is None
+    assert trainer._pass._copies.words == 0
 
 
 def test_short_texts_and_repeatable_training_have_no_copies():
