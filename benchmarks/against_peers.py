@@ -437,7 +437,6 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def sweep(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run gensim, nw2v and the binaries once for each setting of the grid: speed alone."""
-    arguments.epochs = 1
     setting = settings(arguments)
     order = [one for one in systems(arguments) if one.learning_rate is None and not one.epochs]
     order = [one for one in order if one.program in ("gensim", "nw2v", *BINARIES)]
@@ -574,7 +573,7 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         help="passes that nw2v makes, at all its rates, beside as many as all others",
     )
-    add("--grid", action="store_true", help="speed alone, one pass, over a grid of settings")
+    add("--grid", action="store_true", help="speed alone, over a grid of settings")
     add("--grid-dim", type=int, nargs="+", default=[50, 100, 200, 300])
     add("--grid-negatives", type=int, nargs="+", default=[1, 5, 20])
     add("--grid-window", type=int, nargs="+", default=[2, 5, 15])

@@ -18,6 +18,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 import nw2v
 from nw2v.cli import main, multirun
+from nw2v.cli.configuration import config_folder
 from nw2v.sweeps.files import JobRecord, SweepRecord, alone_in, job_folders
 
 QUICK = [
@@ -131,6 +132,14 @@ def test_more_jobs_join_a_sweep(text: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["train", "-m", "sweep.resume=sweep", "seed=1,2,3"]) == 0
     assert "3 jobs, of which 2 are done" in capsys.readouterr().err
     assert [(r.job, r.settings["seed"]) for r in records()] == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_configuration_files_of_ones_own_by_a_relative_path(text: Path) -> None:
+    shutil.copytree(config_folder(), "own")
+    file = Path("own/shared.yaml")
+    file.write_text(file.read_text().replace("window: 5", "window: 3"))
+    assert main(arguments(text, "--config-path", "own", "seed=1,2")) == 0
+    assert [record.settings["model.window"] for record in records()] == [3, 3]
 
 
 def test_another_text_is_trained_on_again(text: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -373,6 +374,14 @@ def test_what_hydra_prints(
     assert main(["train", *flags]) == 0
     assert expected in capsys.readouterr().out
     assert list(in_folder.iterdir()) == []
+
+
+def test_hydra_prints_a_configuration_of_ones_own(
+    in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(config_folder(), "own")
+    assert main(["train", "--config-path=own", "--info", "searchpath"]) == 0
+    assert f"file://{in_folder / 'own'} " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
