@@ -31,7 +31,7 @@ from nw2v.jit.atomics import observe, publish
 from nw2v.jit.batches import BATCH
 from nw2v.jit.random import random_order, stream_key
 from nw2v.jit.registers import aligned_zeros
-from nw2v.kernels.stream import Text, draw_windows, window_law, windows_for
+from nw2v.kernels.stream import Text, draw_windows, new_windows, window_law
 
 CENTERS_A_PIECE = 5_000
 ROUND_TRIPS = 10_000
@@ -178,7 +178,7 @@ def _write(writers, matrix, row, thread, now, remembered):  # type: ignore[no-un
 def drawn_stream(text: EncodedText, counts: np.ndarray, arguments: argparse.Namespace) -> Stream:
     """Draw the kept words of a text and their windows, as a pass of training does."""
     law = window_law(counts, window=arguments.window, subsample=arguments.subsample, shrink=True)
-    windows = windows_for(len(text.tokens))
+    windows = new_windows(len(text.tokens))
     sentences = len(text.offsets) - 1
     plain = Text(np.asarray(text.tokens), np.asarray(text.offsets))
     kept = draw_windows(plain, law, stream_key(1, 0, "stream"), 0, sentences, windows)

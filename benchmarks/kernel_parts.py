@@ -21,7 +21,7 @@ from nw2v import InputError
 from nw2v.jit import batches, kernel
 from nw2v.jit.batches import BATCH, CENTERS_AT_ONCE, COPIED
 from nw2v.jit.registers import aligned_zeros, row_layout
-from nw2v.kernels.batch_sizes import MOST_REMEMBERED, parts_of, pool_size
+from nw2v.kernels.batch_sizes import LONGEST_MEMORY, parts_of, pool_size
 
 ROWS = 60
 CALLS = 200
@@ -34,162 +34,123 @@ class Step:
         random = np.random.default_rng(1)
         self.lanes, length = row_layout(dim)
         self.dim, self.pairs, self.pool = dim, pairs, pool
-        self.outsides = aligned_zeros(ROWS, length)
-        self.centers = aligned_zeros(ROWS, length)
-        self.gradients = aligned_zeros(BATCH, length)
-        self.steps = aligned_zeros(pool, BATCH)
+        self.U = aligned_zeros(ROWS, length)
+        self.V = aligned_zeros(ROWS, length)
+        self.updates = aligned_zeros(BATCH, length)
+        self.coefficients = aligned_zeros(pool, BATCH)
         self.weights = np.ones(BATCH, dtype=np.float32)
         self.expected, self.observed = np.ones((2, pool), dtype=np.float32)
         self.sums = aligned_zeros(2, length)
-        self.center_words = random.permutation(ROWS)[:BATCH].astype(np.int32)
+        self.centers = random.permutation(ROWS)[:BATCH].astype(np.int32)
         self.negatives = random.integers(0, ROWS, pool).astype(np.int32)
-        self.words = random.integers(0, ROWS, pairs + COPIED).astype(np.int32)
-        numbers = np.sort(random.integers(0, BATCH, pairs + COPIED))
-        self.members = self.center_words[numbers]
-        self.first_pair = np.searchsorted(numbers[:pairs], np.arange(BATCH + 1)).astype(np.int32)
-        self.pair_steps = np.zeros(pairs + 2 * BATCH, dtype=np.float32)
+        self.outsides = random.integers(0, ROWS, pairs + COPIED).astype(np.int32)
+        numbers = np.sort(random.integers(0, BATCH, pairs))
+        self.first_pair = np.searchsorted(numbers, np.arange(BATCH + 1)).astype(np.int32)
+        self.of_pairs = np.zeros(pairs + 2 * BATCH, dtype=np.float32)
 
 
 @kernel
-def _scores(n, lanes, outsides, negatives, centers, words, steps):  # type: ignore[no-untyped-def]
+def _batch_scores(n, lanes, U, negatives, V, centers, scores):  # type: ignore[no-untyped-def]
     for _ in range(n):
-        last = len(negatives)
-        batches.batch_scores(lanes, outsides, negatives, last, centers, words, BATCH, steps)
+        batches.batch_scores(lanes, U, negatives, len(negatives), V, centers, BATCH, scores)
 
 
 @kernel
-def _noise(n, lanes, steps, weights, expected, observed):  # type: ignore[no-untyped-def]
+def _negative_terms(n, lanes, scores, weights, expected, observed):  # type: ignore[no-untyped-def]
     total, rate = np.float32(0), np.float32(0)
     for _ in range(n):
-        total += batches.noise_terms(lanes, steps, len(steps), weights, rate, expected, observed)
+        total += batches.negative_terms(
+            lanes, scores, len(scores), weights, rate, expected, observed
+        )
     return total
 
 
 @kernel
-def _sums(n, lanes, outsides, negatives, steps, weights, start, gradients):  # type: ignore[no-untyped-def]
-    last = len(negatives)
+def _sums_for_centers(n, lanes, U, negatives, coefficients, weights, shift, updates):  # type: ignore[no-untyped-def]
+    pool = len(negatives)
     for _ in range(n):
         for b in range(0, BATCH, CENTERS_AT_ONCE):
             batches.sum_for_centers(
-                lanes, outsides, negatives, last, steps, b, weights, start, gradients
+                lanes, U, negatives, pool, coefficients, b, weights, shift, updates
             )
 
 
 @kernel
-def _steps(n, lanes, outsides, negatives, steps, centers, words, expected, shift):  # type: ignore[no-untyped-def]
-    last = len(negatives)
+def _add_from_batch(n, lanes, U, negatives, coefficients, V, centers, expected, shift):  # type: ignore[no-untyped-def]
+    pool = len(negatives)
     for _ in range(n):
         batches.add_from_batch(
-            lanes, outsides, negatives, 0, last, steps, centers, words, BATCH, expected, shift
+            lanes, U, negatives, 0, pool, coefficients, V, centers, BATCH, expected, shift
         )
 
 
 @kernel
-def _means(n, lanes, sums, outsides, negatives, expected, centers, words, weights):  # type: ignore[no-untyped-def]
+def _means(n, lanes, sums, U, negatives, expected, V, centers, weights):  # type: ignore[no-untyped-def]
     for _ in range(n):
-        batches.add_pair_rows(lanes, sums, 0, outsides, negatives, expected, 0, len(expected))
-        batches.add_pair_rows(lanes, sums, 1, centers, words, weights, 0, BATCH)
+        batches.add_rows(lanes, U, negatives, expected, len(expected), sums, 0)
+        batches.add_rows(lanes, V, centers, weights, BATCH, sums, 1)
 
 
 @kernel
-def _pair_scores(n, lanes, outsides, words, centers, members, pairs, steps):  # type: ignore[no-untyped-def]
+def _pair_scores(n, lanes, U, outsides, first_pair, V, centers, scores):  # type: ignore[no-untyped-def]
     for _ in range(n):
-        batches.pair_scores(lanes, outsides, words, centers, members, pairs, steps)
+        for b in range(BATCH):
+            first, last = first_pair[b], first_pair[b + 1]
+            batches.pair_scores(lanes, U, outsides, first, last, V, centers[b], scores)
 
 
 @kernel
-def _pair_terms(n, lanes, steps, pairs):  # type: ignore[no-untyped-def]
-    total, one = np.float32(0), np.float32(1)
+def _pair_terms(n, lanes, scores, pairs):  # type: ignore[no-untyped-def]
+    total = np.float32(0)
     for _ in range(n):
-        total += batches.logistic_terms(lanes, steps, pairs, one, one, np.float32(0), steps)
+        total += batches.pair_terms(lanes, scores, pairs, np.float32(0))
     return total
 
 
 @kernel
-def _pair_sums(n, lanes, gradients, outsides, words, steps, first_pair):  # type: ignore[no-untyped-def]
+def _add_pairs(n, lanes, U, outsides, coefficients, first_pair, V, centers, updates):  # type: ignore[no-untyped-def]
     for _ in range(n):
         for b in range(BATCH):
             first, last = first_pair[b], first_pair[b + 1]
-            batches.add_pair_rows(lanes, gradients, b, outsides, words, steps, first, last)
-
-
-@kernel
-def _pair_steps(n, lanes, outsides, words, steps, pairs, centers, members):  # type: ignore[no-untyped-def]
-    for _ in range(n):
-        batches.add_to_rows(lanes, outsides, words, steps, pairs, centers, members)
-
-
-@kernel
-def _scatter(n, lanes, centers, words, gradients):  # type: ignore[no-untyped-def]
-    for _ in range(n):
-        batches.scatter_rows(lanes, centers, words, BATCH, gradients)
+            batches.add_pairs(
+                lanes, U, outsides, coefficients, first, last, V, centers[b], updates, b
+            )
 
 
 def calls_of(s: Step) -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], float]]:
     """Each part with its arguments and its multiply-adds."""
     dense, sparse = s.dim * BATCH * s.pool, s.dim * s.pairs
-    pairs = s.pairs
+    of_batch = (s.V, s.centers)
+    negatives, outsides = (s.lanes, s.U, s.negatives), (s.lanes, s.U, s.outsides)
     return {
-        "negatives: scores": (
-            _scores,
-            (s.lanes, s.outsides, s.negatives, s.centers, s.center_words, s.steps),
-            dense,
-        ),
+        "negatives: scores": (_batch_scores, (*negatives, *of_batch, s.coefficients), dense),
         "negatives: sigmoid and loss": (
-            _noise,
-            (s.lanes, s.steps, s.weights, s.expected, s.observed),
+            _negative_terms,
+            (s.lanes, s.coefficients, s.weights, s.expected, s.observed),
             0,
         ),
-        "negatives: gradients of centers": (
-            _sums,
-            (s.lanes, s.outsides, s.negatives, s.steps, s.weights, s.sums[0], s.gradients),
+        "negatives: updates of centers": (
+            _sums_for_centers,
+            (*negatives, s.coefficients, s.weights, s.sums[0], s.updates),
             dense,
         ),
-        "negatives: steps": (
-            _steps,
-            (
-                s.lanes,
-                s.outsides,
-                s.negatives,
-                s.steps,
-                s.centers,
-                s.center_words,
-                s.expected,
-                s.sums[1],
-            ),
+        "negatives: updates": (
+            _add_from_batch,
+            (*negatives, s.coefficients, *of_batch, s.expected, s.sums[1]),
             dense,
         ),
         "negatives: running means": (
             _means,
-            (
-                s.lanes,
-                s.sums,
-                s.outsides,
-                s.negatives,
-                s.expected,
-                s.centers,
-                s.center_words,
-                s.weights,
-            ),
+            (s.lanes, s.sums, s.U, s.negatives, s.expected, *of_batch, s.weights),
             s.dim * (s.pool + BATCH),
         ),
-        "pairs: scores": (
-            _pair_scores,
-            (s.lanes, s.outsides, s.words, s.centers, s.members, pairs, s.pair_steps),
-            sparse,
+        "pairs: scores": (_pair_scores, (*outsides, s.first_pair, *of_batch, s.of_pairs), sparse),
+        "pairs: sigmoid and loss": (_pair_terms, (s.lanes, s.of_pairs, s.pairs), 0),
+        "pairs and centers: updates": (
+            _add_pairs,
+            (*outsides, s.of_pairs, s.first_pair, *of_batch, s.updates),
+            2 * sparse,
         ),
-        "pairs: sigmoid and loss": (_pair_terms, (s.lanes, s.pair_steps, pairs), 0),
-        "pairs: gradients of centers": (
-            _pair_sums,
-            (s.lanes, s.gradients, s.outsides, s.words, s.pair_steps, s.first_pair),
-            sparse,
-        ),
-        "pairs: steps": (
-            _pair_steps,
-            (s.lanes, s.outsides, s.words, s.pair_steps, pairs, s.centers, s.members),
-            sparse,
-        ),
-        "centers: steps": (_scatter, (s.lanes, s.centers, s.center_words, s.gradients), 0),
     }
 
 
@@ -199,7 +160,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         raise InputError("--dim, --window, --negatives and --repeats must be 1 or more")
     mean_negatives = arguments.negatives * (arguments.window + 1)
     parts = parts_of(mean_negatives)
-    pool = pool_size(mean_negatives / parts, arguments.learning_rate, MOST_REMEMBERED)
+    pool = pool_size(mean_negatives / parts, arguments.learning_rate, LONGEST_MEMORY)
     pairs = round(BATCH * arguments.outside_words / parts)
     calls = calls_of(Step(arguments.dim, pairs, pool))
     best = dict.fromkeys(calls, float("inf"))

@@ -65,8 +65,8 @@ class TrainingKernel:
     @property
     def pool(self) -> int:
         """Negatives that a center is trained against, in all steps of its batch."""
-        negatives = self._pass.negatives
-        return negatives.pool * negatives.parts
+        law = self._pass.batch_law
+        return law.pool * law.parts
 
     @property
     def noise(self) -> np.ndarray | None:

@@ -222,24 +222,25 @@ def negative_sampling_pass(V, U, sentences, law, key, negatives, sigmas, first_r
     sum_U, sum_V = np.zeros((2, V.shape[1]))
     known_U = known_V = 0.0
     for some, words, rate in steps:
-        step_V, step_U = np.zeros_like(V), np.zeros_like(U)
         trust = known_U / 256
         expected = [trust * sigmas[w] for w in words]
         mean_U, mean_V = sum_U / 256, sum_V / max(known_V, 1)
         observed = [0.0] * pool
+        # What negatives and centers give each other, and the coefficients of pairs, at the
+        # parameters from before the step.
+        updates, step_U, coefficients = [], np.zeros_like(U), []
         for c, outside_words, weight in some:
-            for o in outside_words:
-                s = sigmoid(U[o] @ V[c])
-                loss -= math.log(s)
-                step_V[c] += rate * (1 - s) * U[o]
-                step_U[o] += rate * (1 - s) * V[c]
+            own = [sigmoid(U[o] @ V[c]) for o in outside_words]
+            loss -= sum(math.log(s) for s in own)
+            coefficients.append([rate * (1 - s) for s in own])
+            update = -rate * weight * pool * mean_U
             for k, w in enumerate(words):
                 s = sigmoid(U[w] @ V[c])
                 loss -= weight * math.log(sigmoid(-(U[w] @ V[c])))
-                step_V[c] -= rate * weight * (s - expected[k]) * U[w]
+                update -= rate * weight * (s - expected[k]) * U[w]
                 step_U[w] -= rate * weight * (s - expected[k]) * V[c]
                 observed[k] += weight * s
-            step_V[c] -= rate * weight * pool * mean_U
+            updates.append(update)
             pairs += len(outside_words)
         for k, w in enumerate(words):
             step_U[w] -= rate * len(some) * expected[k] * mean_V
@@ -250,8 +251,13 @@ def negative_sampling_pass(V, U, sentences, law, key, negatives, sigmas, first_r
             kept = 1 - len(some) / (2 * remembered)
             sum_V = kept * sum_V + sum(weight * V[c] for c, _, weight in some)
             known_V = kept * known_V + len(some)
-        V += step_V
         U += step_U
+        # Pairs one after another, and each center's vector behind its pairs.
+        for (c, outside_words, _), update, own in zip(some, updates, coefficients, strict=True):
+            for o, coefficient in zip(outside_words, own, strict=True):
+                update += coefficient * U[o]
+                U[o] += coefficient * V[c]
+            V[c] += update
         total = sum(weight for _, _, weight in some)
         for k, w in enumerate(words):
             if usual and total:

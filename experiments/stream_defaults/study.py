@@ -73,18 +73,18 @@ def scores(model: nw2v.Model, analogies: Any, similarity: list[Any]) -> dict[str
 @contextmanager
 def negatives_of(pool: int, means: str) -> Iterator[None]:
     """Let steps share so many negatives, where `pool` is not 0, with or without their means."""
-    chosen = batch_sizes.pool_size, batch_sizes.remembered_negatives
+    chosen = batch_sizes.pool_size, batch_sizes.memory_length
     largest = batch_sizes.LARGEST_POOL
     if pool:
         batch_sizes.pool_size = lambda *_: pool
         # What steps are computed with has room for so many.
         batch_sizes.LARGEST_POOL = max(pool, largest)
     if means == "none":
-        batch_sizes.remembered_negatives = lambda *_: 0.0
+        batch_sizes.memory_length = lambda *_: 0.0
     try:
         yield
     finally:
-        batch_sizes.pool_size, batch_sizes.remembered_negatives = chosen
+        batch_sizes.pool_size, batch_sizes.memory_length = chosen
         batch_sizes.LARGEST_POOL = largest
 
 

@@ -106,7 +106,7 @@ def draw_heldout_pairs(
         copy_chosen,
     )
     from nw2v.jit.random import stream_key
-    from nw2v.kernels.stream import Text, window_law, windows_for
+    from nw2v.kernels.stream import Text, new_windows, window_law
 
     window = _whole("evaluation.window", window, least=1)
     centers = _whole("evaluation.heldout_centers", centers, least=1)
@@ -129,7 +129,7 @@ def draw_heldout_pairs(
     law = window_law(counts, window=window, subsample=float(subsample), shrink=True)
     key = stream_key(seed, "held-out windows")
     lengths = np.diff(text.offsets)
-    windows = windows_for(int(lengths.max(initial=0)))
+    windows = new_windows(int(lengths.max(initial=0)))
     candidates = np.zeros(len(text.offsets) - 1, dtype=np.int64)
     candidates_per_sentence(text, law, key, windows, candidates)
     ends = np.cumsum(candidates)

@@ -31,20 +31,10 @@ def zeros_on_own_lines(shape: int | tuple[int, ...], dtype: np.dtype | type) -> 
     """Allocate an array of zeros that shares no cache line with any other."""
     kind = np.dtype(dtype)
     size = math.prod(shape if isinstance(shape, tuple) else (shape,)) * kind.itemsize
-    buffer = np.zeros(_whole_lines(size) + LINE_BYTES, dtype=np.uint8)
+    whole_lines = -(-size // LINE_BYTES) * LINE_BYTES
+    buffer = np.zeros(whole_lines + LINE_BYTES, dtype=np.uint8)
     start = -buffer.ctypes.data % LINE_BYTES
     return buffer[start : start + size].view(kind).reshape(shape)
-
-
-def zeros_in_whole_lines(least: int, dtype: np.dtype | type) -> np.ndarray:
-    """Allocate at least so many zeros on their own lines: as many as fill these."""
-    size = np.dtype(dtype).itemsize
-    return zeros_on_own_lines(_whole_lines(least * size) // size, dtype)
-
-
-def _whole_lines(size: int) -> int:
-    """Bytes of the lines that so many bytes begin."""
-    return -(-size // LINE_BYTES) * LINE_BYTES
 
 
 def fetch_and_add(numbers, place, amount):  # type: ignore[no-untyped-def]

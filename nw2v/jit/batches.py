@@ -1,19 +1,20 @@
 """The primitives of negative sampling: a batch of center vectors against rows of U.
 
-A batch is up to `BATCH` center vectors, the rows `members` of V, which share their negative
-samples, the rows `rows` of U. With the scores, and later the steps, of one negative beside each
-other, one for each center, what centers and negatives have to do with each other is three small
+A batch is up to `BATCH` center vectors, the rows `centers` of V, which share their negative
+samples, the rows `negatives` of U. The scores of one negative stand beside each other, one for each
+center; `negative_terms` replaces each by its coefficient: what one vector is multiplied by before
+it is added to the other. What centers and negatives have to do with each other is then three small
 matrix products:
 
-    `batch_scores`       scores = U[rows] V[members]^T
-    `sum_for_centers`    gradients = steps^T U[rows]
-    `add_from_batch`     U[rows] += steps V[members]
+    `batch_scores`       scores = U[negatives] V[centers]^T
+    `sum_for_centers`    updates = coefficients^T U[negatives]
+    `add_from_batch`     U[negatives] += coefficients V[centers]
 
-with the logistic terms (`noise_terms`) between, and with each sum goes a multiple of one more row
-(`nw2v.kernels.negative_sampling` tells which). Each number that is loaded serves several sums,
-which stay in registers: they run at the speed of the multipliers rather than of the memory. The
-pairs of center and outside words are few and scattered: `pair_scores`, `logistic_terms`, and
-`add_pair_rows` and `add_to_rows` for the two directions of their gradient.
+and with each sum goes a multiple of one more row (`nw2v.kernels.control_variate` tells which). Each
+number that is loaded serves several sums, which stay in registers: they run at the speed of the
+multipliers rather than of the memory. The pairs of center and outside words are scattered, with a
+row of U for each: `pair_scores`, `pair_terms`, and `add_pairs` for both directions of their
+gradient.
 
 Each primitive is a plain function beside LLVM code; the type of `lanes` decides which one runs (see
 `nw2v.jit.registers`).
@@ -34,7 +35,6 @@ from nw2v.jit.registers import (
     LANES,
     MOST_SUMS,
     SMALLEST_EXPONENT,
-    WORD,
     add_product,
     also_in_registers,
     constant_register,
@@ -54,6 +54,7 @@ from nw2v.jit.registers import (
     row_starts,
     splat,
     store,
+    store_register,
     stretches,
     sum_lanes,
     sum_lanes_of_four,
@@ -70,21 +71,11 @@ CENTERS_AT_ONCE = 4
 COPIED = 8
 """Words that are copied at once: lists of words need room for as many beyond their end."""
 
-# Factors 1 + exp(-|x|), each from 1 to 2, whose product stands for a sum of logarithms.
-_PRODUCTS = 96
-# Floats that functions are computed of at once.
-_IN_LOCKSTEP = 32
+MOST_NEGATIVES = 96
+"""Negatives of a batch, at the most: so many factors from 1 to 2 have a product that is finite."""
 
 
 # --- the plain twins ------------------------------------------------------------------------------
-
-
-def scatter_rows(lanes, matrix, rows, count, updates):  # type: ignore[no-untyped-def]
-    """Add ``updates[b]`` to ``matrix[rows[b]]``, for b < count: one after another."""
-    for b in range(count):
-        row = rows[b]
-        for i in range(matrix.shape[1]):
-            matrix[row, i] += updates[b, i]
 
 
 def copy_words(lanes, words, first, count, target, place):  # type: ignore[no-untyped-def]
@@ -93,37 +84,32 @@ def copy_words(lanes, words, first, count, target, place):  # type: ignore[no-un
         target[place + k] = words[first + k]
 
 
-def fill_words(lanes, target, place, count, word):  # type: ignore[no-untyped-def]
-    """Set ``target[place : place + count]`` to a number, and up to `COPIED` - 1 more."""
-    for k in range(count):
-        target[place + k] = word
+def batch_scores(lanes, U, negatives, pool, V, centers, count, scores):  # type: ignore[no-untyped-def]
+    """Compute ``scores[k, b] = U[negatives[k]] . V[centers[b]]`` for k < pool and b < count.
 
-
-def batch_scores(lanes, matrix, rows, pool, centers, members, count, scores):  # type: ignore[no-untyped-def]
-    """Compute ``scores[k, b] = matrix[rows[k]] . centers[members[b]]`` for b < count.
-
-    For k < pool, which must be a multiple of `ROWS_AT_ONCE`. `members` needs valid entries up to a
-    multiple of `CENTERS_AT_ONCE`: their scores may be set.
+    `pool` must be a multiple of `ROWS_AT_ONCE`. `centers` needs valid entries up to a multiple of
+    `CENTERS_AT_ONCE`: their scores may be set.
     """
     for k in range(pool):
-        row = rows[k]
+        row = negatives[k]
         for b in range(count):
             total = np.float32(0)
-            for i in range(matrix.shape[1]):
-                total += matrix[row, i] * centers[members[b], i]
+            for i in range(U.shape[1]):
+                total += U[row, i] * V[centers[b], i]
             scores[k, b] = total
 
 
-def noise_terms(lanes, scores, count, weights, rate, expected, observed):  # type: ignore[no-untyped-def]
-    """Turn the scores x of negatives into the steps that lower their loss, less those expected.
+def negative_terms(lanes, scores, pool, weights, rate, expected, observed):  # type: ignore[no-untyped-def]
+    """Replace the scores x of negatives by coefficients that lower their loss; return the loss.
 
-    ``scores[k, b]`` becomes ``-rate * weights[b] * (sigma(x) - expected[k])``, sigma within 1e-6,
-    and ``observed[k]`` the sum of ``weights[b] * sigma(x)`` over b; returns the sum of
-    ``weights[b] * -log sigma(-x)``, for k < count.
+    For k < pool, at most `MOST_NEGATIVES`, and all `BATCH` centers, those that are missing with
+    weight 0: ``scores[k, b]`` becomes ``-rate * weights[b] * (sigma(x) - expected[k])``, sigma
+    within 1e-6, and ``observed[k]`` the sum of ``weights[b] * sigma(x)`` over b. The loss is the
+    sum of ``weights[b] * -log sigma(-x)``.
     """
     loss = np.float32(0)
     one = np.float32(1)
-    for k in range(count):
+    for k in range(pool):
         observed[k] = np.float32(0)
         for b in range(BATCH):
             x = scores[k, b]
@@ -136,87 +122,95 @@ def noise_terms(lanes, scores, count, weights, rate, expected, observed):  # typ
     return loss
 
 
-def sum_for_centers(lanes, matrix, rows, count, steps, first, weights, start, gradients):  # type: ignore[no-untyped-def]
-    """Compute ``gradients[b] = weights[b] * start`` + ``steps[k, b] * matrix[rows[k]]``, k < count.
+def sum_for_centers(lanes, U, negatives, pool, coefficients, first, weights, shift, updates):  # type: ignore[no-untyped-def]
+    """Set ``updates[b]`` to the sum of ``coefficients[k, b] * U[negatives[k]]``, k < pool.
 
-    For b = first ... first + `CENTERS_AT_ONCE` - 1; `count` must be a multiple of `ROWS_AT_ONCE`.
+    And of ``weights[b] * shift``. For b = first ... first + `CENTERS_AT_ONCE` - 1; `pool` must be a
+    multiple of `ROWS_AT_ONCE`.
     """
     for b in range(first, first + CENTERS_AT_ONCE):
-        for i in range(matrix.shape[1]):
-            gradients[b, i] = weights[b] * start[i]
-    for k in range(count):
-        row = rows[k]
+        for i in range(U.shape[1]):
+            updates[b, i] = weights[b] * shift[i]
+    for k in range(pool):
+        row = negatives[k]
         for b in range(first, first + CENTERS_AT_ONCE):
-            step = steps[k, b]
-            for i in range(matrix.shape[1]):
-                gradients[b, i] += step * matrix[row, i]
+            coefficient = coefficients[k, b]
+            for i in range(U.shape[1]):
+                updates[b, i] += coefficient * U[row, i]
 
 
 def add_from_batch(  # type: ignore[no-untyped-def]
-    lanes, matrix, rows, first, last, steps, centers, members, count, expected, shift
+    lanes, U, negatives, first, last, coefficients, V, centers, count, expected, shift
 ):
-    """Add ``steps[k, b] * centers[members[b]]``, b < count, to ``matrix[rows[k]]``: one by one.
+    """Add to ``U[negatives[k]]`` the sum of ``coefficients[k, b] * V[centers[b]]``, b < count.
 
-    And ``expected[k] * shift``. For k = first ... last - 1; both `first` and `last` must be
-    multiples of `ROWS_AT_ONCE`. Up to a multiple of `CENTERS_AT_ONCE`, `members` needs valid
-    entries, and steps that are 0.
+    And of ``expected[k] * shift``. For k = first ... last - 1, one after another; `first` and
+    `last` must be multiples of `ROWS_AT_ONCE`. Up to a multiple of `CENTERS_AT_ONCE`, `centers`
+    needs valid entries, and coefficients that are 0.
     """
     for k in range(first, last):
-        row = rows[k]
+        row = negatives[k]
         for b in range(count):
-            step = steps[k, b]
-            for i in range(matrix.shape[1]):
-                matrix[row, i] += step * centers[members[b], i]
-        for i in range(matrix.shape[1]):
-            matrix[row, i] += expected[k] * shift[i]
+            coefficient = coefficients[k, b]
+            for i in range(U.shape[1]):
+                U[row, i] += coefficient * V[centers[b], i]
+        for i in range(U.shape[1]):
+            U[row, i] += expected[k] * shift[i]
 
 
-def pair_scores(lanes, matrix, rows, centers, members, count, scores):  # type: ignore[no-untyped-def]
-    """Compute ``scores[p] = matrix[rows[p]] . centers[members[p]]`` for p < count.
+def pair_scores(lanes, U, outsides, first, last, V, center, scores):  # type: ignore[no-untyped-def]
+    """Compute ``scores[p] = U[outsides[p]] . V[center]`` for p = first ... last - 1.
 
-    `rows` and `members` need valid entries, and `scores` room, up to a multiple of 4.
+    And perhaps for up to 3 more, for which `outsides` needs valid entries and `scores` room.
     """
-    for p in range(count):
+    for p in range(first, last):
         total = np.float32(0)
-        for i in range(matrix.shape[1]):
-            total += matrix[rows[p], i] * centers[members[p], i]
+        for i in range(U.shape[1]):
+            total += U[outsides[p], i] * V[center, i]
         scores[p] = total
 
 
-def add_pair_rows(lanes, gradients, member, matrix, rows, steps, first, last):  # type: ignore[no-untyped-def]
-    """Add ``steps[p] * matrix[rows[p]]`` to ``gradients[member]``, for p = first ... last - 1."""
-    for p in range(first, last):
-        row, step = rows[p], steps[p]
-        for i in range(matrix.shape[1]):
-            gradients[member, i] += step * matrix[row, i]
+def pair_terms(lanes, scores, count, rate):  # type: ignore[no-untyped-def]
+    """Replace the scores x of pairs by coefficients that lower their loss; return the loss.
 
-
-def add_to_rows(lanes, matrix, rows, steps, count, centers, members):  # type: ignore[no-untyped-def]
-    """Add ``steps[p] * centers[members[p]]`` to ``matrix[rows[p]]``, for p < count: one by one."""
-    for p in range(count):
-        row, member, step = rows[p], members[p], steps[p]
-        for i in range(matrix.shape[1]):
-            matrix[row, i] += step * centers[member, i]
-
-
-def logistic_terms(lanes, scores, count, label, weight, rate, steps):  # type: ignore[no-untyped-def]
-    """Turn scores x into the loss of their logistic terms and the steps that lower it.
-
-    With y = label * x and label = +1 for an outside word, -1 for a negative:
-    ``steps[r] = rate * weight * label * sigma(-y)``; returns the sum of
-    ``weight * -log sigma(y)``, for r < count. `scores` and `steps` must have room up to `count`
-    rounded up to a multiple of `LANES`.
+    ``scores[p]`` becomes ``rate * sigma(-x)``, sigma within 1e-6; the loss is the sum of
+    ``-log sigma(x)``, p < count. `scores` needs room up to `count` rounded up to a multiple of
+    `LANES`.
     """
     loss = np.float32(0)
     one = np.float32(1)
-    for r in range(count):
-        y = label * scores[r]
-        e = np.float32(0) if abs(y) > -SMALLEST_EXPONENT else np.float32(math.exp(-abs(y)))
+    for p in range(count):
+        x = scores[p]
+        e = np.float32(0) if abs(x) > -SMALLEST_EXPONENT else np.float32(math.exp(-abs(x)))
         upper = one / (one + e)
-        lower = e * upper
-        steps[r] = rate * weight * label * (lower if y >= 0 else upper)
-        loss += weight * (max(-y, np.float32(0)) + np.float32(math.log1p(e)))
+        scores[p] = rate * (e * upper if x >= 0 else upper)
+        loss += max(-x, np.float32(0)) + np.float32(math.log1p(e))
     return loss
+
+
+def add_pairs(lanes, U, outsides, coefficients, first, last, V, center, updates, b):  # type: ignore[no-untyped-def]
+    """Change the vectors of a center's pairs, and then its own, by multiples of each other.
+
+    For p = first ... last - 1, one after another: ``coefficients[p] * U[outsides[p]]`` is added to
+    ``updates[b]``, and ``coefficients[p] * V[center]`` to ``U[outsides[p]]``. In the end
+    ``updates[b]`` is added to ``V[center]``; what it is then itself is not defined.
+    """
+    for p in range(first, last):
+        row, coefficient = outsides[p], coefficients[p]
+        for i in range(U.shape[1]):
+            u = U[row, i]
+            updates[b, i] += coefficient * u
+            U[row, i] = u + coefficient * V[center, i]
+    for i in range(U.shape[1]):
+        V[center, i] += updates[b, i]
+
+
+def add_rows(lanes, matrix, rows, factors, count, sums, s):  # type: ignore[no-untyped-def]
+    """Add ``factors[r] * matrix[rows[r]]``, r < count, to ``sums[s]``."""
+    for r in range(count):
+        row, factor = rows[r], factors[r]
+        for i in range(matrix.shape[1]):
+            sums[s, i] += factor * matrix[row, i]
 
 
 def scale_row(lanes, source, factor, target):  # type: ignore[no-untyped-def]
@@ -225,25 +219,11 @@ def scale_row(lanes, source, factor, target):  # type: ignore[no-untyped-def]
         target[i] = np.float32(factor) * source[i]
 
 
-def prefetch_rows(lanes, matrix, rows, first, last):  # type: ignore[no-untyped-def]
-    """Ask the memory for ``matrix[rows[r]]``, r = first ... last - 1: to read and write soon."""
+def prefetch_row(lanes, matrix, rows, r):  # type: ignore[no-untyped-def]
+    """Let the CPU fetch ``matrix[rows[r]]``, soon to be read and written."""
 
 
 # --- LLVM code ------------------------------------------------------------------------------------
-
-
-def _emit_scatter_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, count, updates = arguments
-    length = registers * LANES
-    with cgutils.for_range_slice(builder, number(0), count, number(1)) as (b, _):
-        start = row_start(builder, rows, b, length)
-        (source,) = row_starts(builder, [b], length)
-        for column in range(0, length, LANES):
-            more = load_register(builder, updates, plus(builder, source, column))
-            place = plus(builder, start, column)
-            value = builder.fadd(load_register(builder, matrix, place), more)
-            pointer = register_pointer(builder, matrix, place, LANES)
-            store(builder, value, pointer, FLOAT_BYTES * LANES)
 
 
 def _words_pointer(builder: ir.IRBuilder, base: ir.Value, place: ir.Value) -> ir.Value:
@@ -260,239 +240,213 @@ def _emit_copy_words(builder: ir.IRBuilder, registers: int, arguments: list[ir.V
         builder.store(value, pointer).align = FLOAT_BYTES
 
 
-def _emit_fill_words(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    target, place, count, word = arguments
-    undefined = ir.Constant(ir.VectorType(INT, COPIED), ir.Undefined)
-    first = builder.insert_element(undefined, builder.trunc(word, INT), ir.Constant(INT, 0))
-    mask = ir.Constant(ir.VectorType(INT, COPIED), [0] * COPIED)
-    value = builder.shuffle_vector(first, undefined, mask)
-    with cgutils.for_range_slice(builder, number(0), count, number(COPIED)) as (k, _):
-        pointer = _words_pointer(builder, target, builder.add(place, k))
-        builder.store(value, pointer).align = FLOAT_BYTES
-
-
 def _emit_batch_scores(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, pool, centers, members, count, scores = arguments
-    length, many = registers * LANES, CENTERS_AT_ONCE
-    few = ROWS_AT_ONCE if many * ROWS_AT_ONCE <= MOST_SUMS else 2
-    with cgutils.for_range_slice(builder, number(0), pool, number(few)) as (k, _):
-        us = [row_start(builder, rows, plus(builder, k, t), length) for t in range(few)]
-        with cgutils.for_range_slice(builder, number(0), count, number(many)) as (b, _):
-            vs = [row_start(builder, members, plus(builder, b, t), length) for t in range(many)]
-            sums = sums_of_tile(builder, few, many)
+    U, negatives, pool, V, centers, count, scores = arguments
+    length, tile_centers = registers * LANES, CENTERS_AT_ONCE
+    tile_rows = ROWS_AT_ONCE if tile_centers * ROWS_AT_ONCE <= MOST_SUMS else 2
+    with cgutils.for_range_slice(builder, number(0), pool, number(tile_rows)) as (k, _):
+        us = [row_start(builder, negatives, plus(builder, k, t), length) for t in range(tile_rows)]
+        with cgutils.for_range_slice(builder, number(0), count, number(tile_centers)) as (b, _):
+            bs = [plus(builder, b, t) for t in range(tile_centers)]
+            vs = [row_start(builder, centers, one, length) for one in bs]
+            sums = sums_of_tile(builder, tile_rows, tile_centers)
             for column in range(0, length, LANES):
-                values = [load_register(builder, centers, plus(builder, v, column)) for v in vs]
+                of_centers = [load_register(builder, V, plus(builder, v, column)) for v in vs]
                 for u, totals in zip(us, sums, strict=True):
-                    factor = load_register(builder, matrix, plus(builder, u, column))
-                    for value, total in zip(values, totals, strict=True):
-                        add_product(builder, factor, value, total)
+                    of_row = load_register(builder, U, plus(builder, u, column))
+                    for of_center, total in zip(of_centers, totals, strict=True):
+                        add_product(builder, of_row, of_center, total)
             for t, totals in enumerate(sums):
                 place = builder.add(builder.mul(plus(builder, k, t), number(BATCH)), b)
-                pointer = register_pointer(builder, scores, place, many)
-                total = sum_lanes_of_four(builder, [builder.load(total) for total in totals])
-                store(builder, total, pointer, FLOAT_BYTES * many)
+                four = sum_lanes_of_four(builder, [builder.load(total) for total in totals])
+                pointer = register_pointer(builder, scores, place, tile_centers)
+                store(builder, four, pointer, FLOAT_BYTES * tile_centers)
 
 
-def _emit_noise_terms(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> ir.Value:
-    scores, count, weights, rate, expected, observed = arguments
-    # As many registers in lockstep as keep the CPU busy.
-    lanes = _IN_LOCKSTEP
+def _emit_negative_terms(
+    builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]
+) -> ir.Value:
+    scores, pool, weights, rate, expected, observed = arguments
+    # All centers in lockstep: as many registers as keep the CPU busy.
+    lanes = BATCH
     zero, one = (constant_register(x, lanes) for x in (0.0, 1.0))
     absolute = cgutils.get_or_insert_function(
         builder.module,
         ir.FunctionType(vector(lanes), [vector(lanes)]),
         f"llvm.fabs.v{lanes}f32",
     )
-    loss = cgutils.alloca_once_value(builder, zero)
-    linear = cgutils.alloca_once(builder, vector(lanes))
-    product = cgutils.alloca_once(builder, vector(lanes))
-    for b in range(0, BATCH, lanes):
-        pointer = register_pointer(builder, weights, number(b), lanes)
-        weight = load(builder, pointer, lanes, FLOAT_BYTES)
-        minus_rate = splat(builder, builder.fneg(rate), lanes)
-        builder.store(zero, linear)
-        with cgutils.for_range_slice(builder, number(0), count, number(_PRODUCTS)) as (begin, _):
-            end = plus(builder, begin, _PRODUCTS)
-            end = builder.select(builder.icmp_signed("<", end, count), end, count)
-            builder.store(one, product)
-            with cgutils.for_range_slice(builder, begin, end, number(1)) as (k, _):
-                place = plus(builder, builder.mul(k, number(BATCH)), b)
-                pointer = register_pointer(builder, scores, place, lanes)
-                x = load(builder, pointer, lanes, FLOAT_BYTES * LANES)
-                e = emit_exp(builder, builder.fneg(builder.call(absolute, [x])), to_zero=False)
-                e_1 = builder.fadd(e, one)
-                upper = emit_reciprocal(builder, e_1)
-                positive = builder.fcmp_unordered(">", x, zero)  # or NaN, which the loss then shows
-                sigma = builder.select(positive, upper, builder.fmul(e, upper))
-                weighted = builder.fmul(weight, sigma)
-                sigma_expected = splat(builder, builder.load(builder.gep(expected, [k])), lanes)
-                more = builder.fsub(weighted, builder.fmul(weight, sigma_expected))
-                store(builder, builder.fmul(minus_rate, more), pointer, FLOAT_BYTES * LANES)
-                total = sum_lanes(builder, weighted)
-                builder.store(total, builder.gep(observed, [k]))
-                over = builder.select(positive, x, zero)
-                builder.store(builder.fadd(builder.load(linear), over), linear)
-                builder.store(builder.fmul(builder.load(product), e_1), product)
-            log = emit_log(builder, builder.load(product))
-            builder.store(builder.fadd(builder.load(linear), log), linear)
-        total = fused(builder, weight, builder.load(linear), builder.load(loss))
-        builder.store(total, loss)
-    return sum_lanes(builder, builder.load(loss))
+    # -log sigma(-x) = max(x, 0) + log(1 + exp(-|x|)): one logarithm of the product of the latter.
+    linear = cgutils.alloca_once_value(builder, zero)
+    product = cgutils.alloca_once_value(builder, one)
+    weight = load(builder, register_pointer(builder, weights, number(0), lanes), lanes, FLOAT_BYTES)
+    minus_rate = splat(builder, builder.fneg(rate), lanes)
+    with cgutils.for_range(builder, pool) as loop:
+        k = loop.index
+        pointer = register_pointer(builder, scores, builder.mul(k, number(BATCH)), lanes)
+        x = load(builder, pointer, lanes, FLOAT_BYTES * LANES)
+        e = emit_exp(builder, builder.fneg(builder.call(absolute, [x])), to_zero=False)
+        e_1 = builder.fadd(e, one)
+        upper = emit_reciprocal(builder, e_1)
+        positive = builder.fcmp_unordered(">", x, zero)  # or NaN, which the loss then shows
+        sigma = builder.select(positive, upper, builder.fmul(e, upper))
+        weighted = builder.fmul(weight, sigma)
+        sigma_expected = splat(builder, builder.load(builder.gep(expected, [k])), lanes)
+        more = builder.fsub(weighted, builder.fmul(weight, sigma_expected))
+        store(builder, builder.fmul(minus_rate, more), pointer, FLOAT_BYTES * LANES)
+        builder.store(sum_lanes(builder, weighted), builder.gep(observed, [k]))
+        over = builder.select(positive, x, zero)
+        builder.store(builder.fadd(builder.load(linear), over), linear)
+        builder.store(builder.fmul(builder.load(product), e_1), product)
+    log = emit_log(builder, builder.load(product))
+    return sum_lanes(builder, builder.fmul(weight, builder.fadd(builder.load(linear), log)))
 
 
 def _emit_sum_for_centers(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, count, steps, b, weights, start, gradients = arguments
+    U, negatives, pool, coefficients, first, weights, shift, updates = arguments
     length, tile = registers * LANES, CENTERS_AT_ONCE
+    bs = [plus(builder, first, t) for t in range(tile)]
     for columns in stretches(registers, MOST_SUMS // tile):
-        pointers = [
-            register_pointer(builder, gradients, plus(builder, row, column), LANES)
-            for row in row_starts(builder, [plus(builder, b, t) for t in range(tile)], length)
-            for column in columns
+        shifts = [load_register(builder, shift, number(column)) for column in columns]
+        factors = [load_splat(builder, weights, b) for b in bs]
+        sums = [
+            [
+                cgutils.alloca_once_value(builder, builder.fmul(factor, of_column))
+                for of_column in shifts
+            ]
+            for factor in factors
         ]
-        begins = [load_register(builder, start, number(column)) for column in columns]
-        factors = [load_splat(builder, weights, plus(builder, b, t)) for t in range(tile)]
-        sums = [cgutils.alloca_once(builder, vector(LANES)) for _ in pointers]
-        products = [builder.fmul(factor, value) for factor in factors for value in begins]
-        for product, total in zip(products, sums, strict=True):
-            builder.store(product, total)
-        with cgutils.for_range_slice(builder, number(0), count, number(ROWS_AT_ONCE)) as (
-            first,
-            _,
-        ):
-            for k in (plus(builder, first, step) for step in range(ROWS_AT_ONCE)):
-                row = row_start(builder, rows, k, length)
-                us = [load_register(builder, matrix, plus(builder, row, c)) for c in columns]
-                place = builder.add(builder.mul(k, number(BATCH)), b)
-                for t in range(tile):
-                    step = load_splat(builder, steps, plus(builder, place, t))
-                    for u, total in zip(us, sums[t * len(us) :], strict=False):
-                        add_product(builder, step, u, total)
-        for total, pointer in zip(sums, pointers, strict=True):
-            store(builder, builder.load(total), pointer, FLOAT_BYTES * LANES)
+        with cgutils.for_range_slice(builder, number(0), pool, number(ROWS_AT_ONCE)) as (k, _):
+            for one in (plus(builder, k, t) for t in range(ROWS_AT_ONCE)):
+                row = row_start(builder, negatives, one, length)
+                us = [load_register(builder, U, plus(builder, row, c)) for c in columns]
+                of_row = builder.mul(one, number(BATCH))
+                for b, totals in zip(bs, sums, strict=True):
+                    coefficient = load_splat(builder, coefficients, builder.add(of_row, b))
+                    for u, total in zip(us, totals, strict=True):
+                        add_product(builder, coefficient, u, total)
+        for target, totals in zip(row_starts(builder, bs, length), sums, strict=True):
+            for column, total in zip(columns, totals, strict=True):
+                place = plus(builder, target, column)
+                store_register(builder, builder.load(total), updates, place)
 
 
 def _emit_add_from_batch(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, begin, end, steps, centers, members, count, expected, shift = arguments
+    U, negatives, first, last, coefficients, V, centers, count, expected, shift = arguments
     length, tile = registers * LANES, ROWS_AT_ONCE
     for columns in stretches(registers, MOST_SUMS // tile):
-        with cgutils.for_range_slice(builder, begin, end, number(tile)) as (k, _):
+        with cgutils.for_range_slice(builder, first, last, number(tile)) as (k, _):
+            ks = [plus(builder, k, t) for t in range(tile)]
+            of_rows = [builder.mul(one, number(BATCH)) for one in ks]
             sums = sums_of_tile(builder, tile, len(columns))
-            places = [builder.mul(plus(builder, k, t), number(BATCH)) for t in range(tile)]
-            with cgutils.for_range_slice(builder, number(0), count, number(CENTERS_AT_ONCE)) as (
-                first,
-                _,
-            ):
-                for b in (plus(builder, first, step) for step in range(CENTERS_AT_ONCE)):
-                    start = row_start(builder, members, b, length)
-                    vs = [load_register(builder, centers, plus(builder, start, c)) for c in columns]
-                    for t in range(tile):
-                        step = load_splat(builder, steps, builder.add(places[t], b))
-                        for v, total in zip(vs, sums[t], strict=True):
-                            add_product(builder, step, v, total)
+            step = number(CENTERS_AT_ONCE)
+            with cgutils.for_range_slice(builder, number(0), count, step) as (begin, _):
+                for b in (plus(builder, begin, t) for t in range(CENTERS_AT_ONCE)):
+                    row = row_start(builder, centers, b, length)
+                    vs = [load_register(builder, V, plus(builder, row, c)) for c in columns]
+                    for of_row, totals in zip(of_rows, sums, strict=True):
+                        coefficient = load_splat(builder, coefficients, builder.add(of_row, b))
+                        for v, total in zip(vs, totals, strict=True):
+                            add_product(builder, coefficient, v, total)
             # Row by row, since one may be named twice.
-            for t in range(tile):
-                start = row_start(builder, rows, plus(builder, k, t), length)
-                factor = load_splat(builder, expected, plus(builder, k, t))
-                for column, total in zip(columns, sums[t], strict=True):
-                    add_product(
-                        builder, factor, load_register(builder, shift, number(column)), total
-                    )
-                    place = plus(builder, start, column)
-                    u = load_register(builder, matrix, place)
-                    pointer = register_pointer(builder, matrix, place, LANES)
-                    value = builder.fadd(u, builder.load(total))
-                    store(builder, value, pointer, FLOAT_BYTES * LANES)
+            for one, totals in zip(ks, sums, strict=True):
+                row = row_start(builder, negatives, one, length)
+                factor = load_splat(builder, expected, one)
+                for column, total in zip(columns, totals, strict=True):
+                    of_shift = load_register(builder, shift, number(column))
+                    add_product(builder, factor, of_shift, total)
+                    place = plus(builder, row, column)
+                    u = load_register(builder, U, place)
+                    store_register(builder, builder.fadd(u, builder.load(total)), U, place)
 
 
 def _emit_pair_scores(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, centers, members, count, scores = arguments
+    U, outsides, first, last, V, center, scores = arguments
     length, tile = registers * LANES, 4
-    with cgutils.for_range_slice(builder, number(0), count, number(tile)) as (p, _):
-        pairs = [plus(builder, p, t) for t in range(tile)]
-        us = [row_start(builder, rows, pair, length) for pair in pairs]
-        vs = [row_start(builder, members, pair, length) for pair in pairs]
+    (of_center,) = row_starts(builder, [center], length)
+    with cgutils.for_range_slice(builder, first, last, number(tile)) as (p, _):
+        us = [row_start(builder, outsides, plus(builder, p, t), length) for t in range(tile)]
         sums = [constant_register(0.0, LANES)] * tile
         for column in range(0, length, LANES):
+            v = load_register(builder, V, plus(builder, of_center, column))
             for t in range(tile):
-                u = load_register(builder, matrix, plus(builder, us[t], column))
-                v = load_register(builder, centers, plus(builder, vs[t], column))
+                u = load_register(builder, U, plus(builder, us[t], column))
                 sums[t] = fused(builder, u, v, sums[t])
         pointer = register_pointer(builder, scores, p, tile)
         store(builder, sum_lanes_of_four(builder, sums), pointer, FLOAT_BYTES)
 
 
-def _emit_add_pair_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    gradients, member, matrix, rows, steps, first, last = arguments
+def _emit_add_pairs(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    U, outsides, coefficients, first, last, V, center, updates, b = arguments
     length = registers * LANES
-    (target,) = row_starts(builder, [member], length)
-    for columns in stretches(registers, MOST_SUMS + 2):
-        pointers = [
-            register_pointer(builder, gradients, plus(builder, target, column), LANES)
+    of_center, of_update = row_starts(builder, [center, b], length)
+    # A sum and a part of the center vector for each column, one coefficient, one part of U.
+    for columns in stretches(registers, MOST_SUMS // 2 + 1):
+        vs = [load_register(builder, V, plus(builder, of_center, column)) for column in columns]
+        sums = [
+            cgutils.alloca_once_value(
+                builder, load_register(builder, updates, plus(builder, of_update, column))
+            )
             for column in columns
         ]
-        sums = [cgutils.alloca_once(builder, vector(LANES)) for _ in columns]
-        for pointer, total in zip(pointers, sums, strict=True):
-            builder.store(load(builder, pointer, LANES, FLOAT_BYTES * LANES), total)
         with cgutils.for_range_slice(builder, first, last, number(1)) as (p, _):
-            start = row_start(builder, rows, p, length)
-            step = load_splat(builder, steps, p)
-            for column, total in zip(columns, sums, strict=True):
-                u = load_register(builder, matrix, plus(builder, start, column))
-                add_product(builder, step, u, total)
-        for pointer, total in zip(pointers, sums, strict=True):
-            store(builder, builder.load(total), pointer, FLOAT_BYTES * LANES)
+            row = row_start(builder, outsides, p, length)
+            coefficient = load_splat(builder, coefficients, p)
+            for column, v, total in zip(columns, vs, sums, strict=True):
+                place = plus(builder, row, column)
+                u = load_register(builder, U, place)
+                add_product(builder, coefficient, u, total)
+                store_register(builder, fused(builder, coefficient, v, u), U, place)
+        for column, v, total in zip(columns, vs, sums, strict=True):
+            value = builder.fadd(v, builder.load(total))
+            store_register(builder, value, V, plus(builder, of_center, column))
 
 
-def _emit_add_to_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, steps, count, centers, members = arguments
+def _emit_add_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    matrix, rows, factors, count, sums, s = arguments
     length = registers * LANES
-    with cgutils.for_range(builder, count) as loop:
-        step = load_splat(builder, steps, loop.index)
-        row = row_start(builder, rows, loop.index, length)
-        member = row_start(builder, members, loop.index, length)
-        for column in range(0, length, LANES):
-            v = load_register(builder, centers, plus(builder, member, column))
-            place = plus(builder, row, column)
-            u = load_register(builder, matrix, place)
-            pointer = register_pointer(builder, matrix, place, LANES)
-            store(builder, fused(builder, step, v, u), pointer, FLOAT_BYTES * LANES)
+    (target,) = row_starts(builder, [s], length)
+    # No tile: beside the sums, registers hold one factor and one part of a row.
+    for columns in stretches(registers, MOST_SUMS + 2):
+        places = [plus(builder, target, column) for column in columns]
+        totals = [
+            cgutils.alloca_once_value(builder, load_register(builder, sums, place))
+            for place in places
+        ]
+        with cgutils.for_range(builder, count) as loop:
+            start = row_start(builder, rows, loop.index, length)
+            factor = load_splat(builder, factors, loop.index)
+            for column, total in zip(columns, totals, strict=True):
+                value = load_register(builder, matrix, plus(builder, start, column))
+                add_product(builder, factor, value, total)
+        for place, total in zip(places, totals, strict=True):
+            store_register(builder, builder.load(total), sums, place)
 
 
-def _emit_logistic_terms(
-    builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]
-) -> ir.Value:
-    scores, count, label, weight, rate, steps = arguments
+def _emit_pair_terms(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> ir.Value:
+    scores, count, rate = arguments
     zero, one, two = (constant_register(x, LANES) for x in (0.0, 1.0, 2.0))
-    labels = splat(builder, label, LANES)
-    weights = splat(builder, weight, LANES)
-    step = splat(builder, builder.fmul(builder.fmul(rate, weight), label), LANES)
+    rates = splat(builder, rate, LANES)
     loss = cgutils.alloca_once_value(builder, zero)
     absolute = cgutils.get_or_insert_function(
         builder.module,
         ir.FunctionType(vector(LANES), [vector(LANES)]),
         f"llvm.fabs.v{LANES}f32",
     )
-    with cgutils.for_range_slice(
-        builder, ir.Constant(WORD, 0), count, ir.Constant(WORD, LANES)
-    ) as (r, _):
-        inside = lanes_below(builder, builder.sub(count, r))
-        x = load(builder, register_pointer(builder, scores, r, LANES), LANES, FLOAT_BYTES)
-        y = builder.select(inside, builder.fmul(labels, x), zero)
-        e = emit_exp(builder, builder.fneg(builder.call(absolute, [y])))
+    with cgutils.for_range_slice(builder, number(0), count, number(LANES)) as (p, _):
+        inside = lanes_below(builder, builder.sub(count, p))
+        pointer = register_pointer(builder, scores, p, LANES)
+        x = builder.select(inside, load(builder, pointer, LANES, FLOAT_BYTES), zero)
+        e = emit_exp(builder, builder.fneg(builder.call(absolute, [x])))
+        # One division for both 1 / (1 + e) and e / (2 + e).
         e_1, e_2 = builder.fadd(e, one), builder.fadd(e, two)
         inverse = builder.fdiv(one, builder.fmul(e_1, e_2))
         upper = builder.fmul(e_2, inverse)
-        positive = builder.fcmp_ordered(">=", y, zero)
+        positive = builder.fcmp_ordered(">=", x, zero)
         sigma = builder.select(positive, builder.fmul(e, upper), upper)
-        store(
-            builder,
-            builder.fmul(step, sigma),
-            register_pointer(builder, steps, r, LANES),
-            FLOAT_BYTES,
-        )
-        linear = builder.select(positive, zero, builder.fneg(y))
+        store(builder, builder.fmul(rates, sigma), pointer, FLOAT_BYTES)
+        linear = builder.select(positive, zero, builder.fneg(x))
         z = builder.fmul(builder.fmul(e, e_1), inverse)
-        terms = builder.fmul(weights, builder.fadd(linear, emit_log1p(builder, z)))
+        terms = builder.fadd(linear, emit_log1p(builder, z))
         terms = builder.select(inside, terms, zero)
         builder.store(builder.fadd(builder.load(loss), terms), loss)
     return sum_lanes(builder, builder.load(loss))
@@ -503,12 +457,11 @@ def _emit_scale_row(builder: ir.IRBuilder, registers: int, arguments: list[ir.Va
     factors = splat(builder, factor, LANES)
     for column in range(0, registers * LANES, LANES):
         value = builder.fmul(factors, load_register(builder, source, number(column)))
-        pointer = register_pointer(builder, target, number(column), LANES)
-        store(builder, value, pointer, FLOAT_BYTES * LANES)
+        store_register(builder, value, target, number(column))
 
 
-def _emit_prefetch_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
-    matrix, rows, first, last = arguments
+def _emit_prefetch_row(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
+    matrix, rows, r = arguments
     length, line = registers * LANES, 64 // FLOAT_BYTES
     byte = ir.IntType(8).as_pointer()
     function = cgutils.get_or_insert_function(
@@ -517,27 +470,24 @@ def _emit_prefetch_rows(builder: ir.IRBuilder, registers: int, arguments: list[i
         "llvm.prefetch.p0",
     )
     for_writing, into_all_caches, data = (ir.Constant(INT, x) for x in (1, 3, 1))
-    with cgutils.for_range_slice(builder, first, last, ir.Constant(WORD, 1)) as (r, _):
-        start = row_start(builder, rows, r, length)
-        # Where a row need not begin with a line, its last numbers may be in one more.
-        may_cross = length % line > math.gcd(length, line)
-        for offset in [*range(0, length, line)] + ([length - 1] if may_cross else []):
-            address = builder.bitcast(builder.gep(matrix, [plus(builder, start, offset)]), byte)
-            builder.call(function, [address, for_writing, into_all_caches, data])
+    start = row_start(builder, rows, r, length)
+    # Where rows are no whole lines and need not begin with one, the last floats may be in one more.
+    may_cross = length % line > math.gcd(length, line)
+    for offset in [*range(0, length, line)] + ([length - 1] if may_cross else []):
+        address = builder.bitcast(builder.gep(matrix, [plus(builder, start, offset)]), byte)
+        builder.call(function, [address, for_writing, into_all_caches, data])
 
 
 # --- both together -------------------------------------------------------------------------------
 
-also_in_registers(scatter_rows, _emit_scatter_rows, "aaia")
 also_in_registers(copy_words, _emit_copy_words, "aiiai")
-also_in_registers(fill_words, _emit_fill_words, "aiii")
 also_in_registers(batch_scores, _emit_batch_scores, "aaiaaia")
-also_in_registers(noise_terms, _emit_noise_terms, "aiafaa", types.float32)
+also_in_registers(negative_terms, _emit_negative_terms, "aiafaa", types.float32)
 also_in_registers(sum_for_centers, _emit_sum_for_centers, "aaiaiaaa")
 also_in_registers(add_from_batch, _emit_add_from_batch, "aaiiaaaiaa")
-also_in_registers(pair_scores, _emit_pair_scores, "aaaaia")
-also_in_registers(add_pair_rows, _emit_add_pair_rows, "aiaaaii")
-also_in_registers(logistic_terms, _emit_logistic_terms, "aifffa", types.float32)
+also_in_registers(pair_scores, _emit_pair_scores, "aaiiaia")
+also_in_registers(pair_terms, _emit_pair_terms, "aif", types.float32)
+also_in_registers(add_pairs, _emit_add_pairs, "aaaiiaiai")
+also_in_registers(add_rows, _emit_add_rows, "aaaiai")
 also_in_registers(scale_row, _emit_scale_row, "afa")
-also_in_registers(prefetch_rows, _emit_prefetch_rows, "aaii")
-also_in_registers(add_to_rows, _emit_add_to_rows, "aaaiaa")
+also_in_registers(prefetch_row, _emit_prefetch_row, "aai")

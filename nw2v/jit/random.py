@@ -16,20 +16,24 @@ from nw2v.jit.compile import COMPILED, exact_kernel
 
 # Without compilation the same arithmetic runs on Python's integers, which do not overflow (NumPy's
 # unsigned scalars would warn): hence the masks.
-word64: Any = np.uint64 if COMPILED else int
-"""Makes the 64-bit words of random numbers: `numpy.uint64`, or `int` without compilation."""
-_MASK = word64(0xFFFFFFFFFFFFFFFF)
-_GOLDEN_GAMMA = word64(0x9E3779B97F4A7C15)
-_MIX_1 = word64(0xBF58476D1CE4E5B9)
-_MIX_2 = word64(0x94D049BB133111EB)
-_30, _27, _31 = word64(30), word64(27), word64(31)
-_ONE = word64(1)
+unsigned: Any = np.uint64 if COMPILED else int
+"""Makes an unsigned number of 64 bits: `numpy.uint64`, or `int` without compilation.
+
+Of random bits, and of what indexes in inner loops: of a signed index, Numba's code asks each time
+whether it is negative and counts from the end, as in Python.
+"""
+_MASK = unsigned(0xFFFFFFFFFFFFFFFF)
+_GOLDEN_GAMMA = unsigned(0x9E3779B97F4A7C15)
+_MIX_1 = unsigned(0xBF58476D1CE4E5B9)
+_MIX_2 = unsigned(0x94D049BB133111EB)
+_30, _27, _31 = unsigned(30), unsigned(27), unsigned(31)
+_ONE = unsigned(1)
 
 
 @exact_kernel
 def random_bits(key, counter):  # type: ignore[no-untyped-def]
     """Draw 64 random bits: number `counter` of stream `key`, both uint64."""
-    z = (word64(key) + (word64(counter) + _ONE) * _GOLDEN_GAMMA) & _MASK
+    z = (unsigned(key) + (unsigned(counter) + _ONE) * _GOLDEN_GAMMA) & _MASK
     z = ((z ^ (z >> _30)) * _MIX_1) & _MASK
     z = ((z ^ (z >> _27)) * _MIX_2) & _MASK
     return z ^ (z >> _31)

@@ -213,6 +213,19 @@ def load_register(
     return load(builder, register_pointer(builder, base, offset, LANES), LANES, align)
 
 
+def store_register(
+    builder: ir.IRBuilder,
+    value: ir.Value,
+    base: ir.Value,
+    offset: ir.Value,
+    *,
+    aligned: bool = True,
+) -> None:
+    """Store a register at `base[offset]` and the floats behind it."""
+    align = LANES * FLOAT_BYTES if aligned else FLOAT_BYTES
+    store(builder, value, register_pointer(builder, base, offset, LANES), align)
+
+
 def load_splat(builder: ir.IRBuilder, base: ir.Value, offset: ir.Value) -> ir.Value:
     """Copy the float ``base[offset]`` to all lanes of a register."""
     return splat(builder, builder.load(builder.gep(base, [offset])), LANES)

@@ -1,7 +1,12 @@
-"""How much a step of negative sampling takes at once: its windows, negatives, and what it expects.
+"""How much a step of negative sampling takes at once: its windows, its negatives, its memory.
 
-What is computed at the same time is computed at scores that do not know of each other. Everything
-here keeps what that may add up to within bounds.
+Pairs that are computed together all use the scores from before the step: none sees what the others
+change, and their changes add up. The functions here bound such sums.
+
+A *push* is how far pairs move one row, in units of a vector of the other matrix: the sum of
+learning rate times abs(sigma - label) over the pairs that move it, with the latter taken as 1, the
+most that it can be. A *drift* is the push that adds up before any score sees it. The bounds were
+found by trial, on made texts that are hard to train on (docs/derivations.md, section 10).
 """
 
 from __future__ import annotations
@@ -12,75 +17,95 @@ from nw2v.jit.batches import BATCH, ROWS_AT_ONCE
 from nw2v.jit.compile import for_kernels_too
 
 SMALLEST_POOL, LARGEST_POOL = 4, 24
-"""Bounds of K', the negatives of a step."""
+"""Bounds of K', the negatives of a step: more cost more than they tell."""
 NEGATIVE_DRIFT = 4.3
-"""How far the windows of a batch may push a negative, in steps of a full pair, while K' is within
-its bounds; half as far where nothing is expected of it."""
-LEAST_REMEMBERED, MOST_REMEMBERED = 48.0, 256.0
-"""How many of the last negatives, about, running means are of, if any; of twice as many centers."""
+"""How far the windows of a batch may move a negative, while K' is within its bounds; half as far
+where nothing is expected of it (`nw2v.kernels.control_variate`)."""
+LOCAL_NEGATIVE_DRIFT = NEGATIVE_DRIFT / 2
+"""The same in a piece of text that names few words: its windows all pull in one direction."""
+LEAST_MEMORY, LONGEST_MEMORY = 48.0, 256.0
+"""Negatives that running means are of, about, since they forget exponentially; of centers, twice as
+many. Where it would have to be shorter there is no memory."""
 MOST_CHANGES = 120.0
-"""How many pairs the average negative may take part in during as many windows (found by trial)."""
-MOST_NEGATIVES_A_STEP = 64.0
-"""Negatives that the average window may stand for in one step."""
+"""Pairs that the average word may take part in while a memory lasts: for 2 windows a negative."""
+MOST_NEGATIVES_A_WINDOW = 64.0
+"""Negatives, m K, that the average window may stand for in one step."""
 LARGEST_DRIFT = 8.0
-"""How far steps on one word may add up, in steps of a full pair, at scores that do not see them."""
+"""How far the word that is moved most may be moved by the batches that are computed at once."""
 LARGEST_LOCAL_DRIFT = 2.0
-"""The same where a piece of text names one word again and again: its words all pull together."""
-MOST_ALIKE = 4
+"""The same of a batch in a piece of text that names one word again and again."""
+LOCAL_CONCENTRATION = 2.0
+"""How much more concentrated on few words than the text a piece must be to be treated apart."""
+MOST_WINDOWS_OF_ONE_CENTER = 4
 """Windows of one center word that a batch may have."""
 
 
 def parts_of(mean_negatives: float) -> int:
-    """Choose in how many steps a batch takes the pairs of its windows.
+    """Choose how many steps take the pairs of a batch's windows.
 
-    A window moves its center vector against the mean of what it counts as negatives: m K of them on
-    average. In one step, at scores that do not see it, that overshoots if they are too many.
+    All m K negatives of a window push its center vector the same way, against their mean: too many
+    in one step overshoot.
     """
-    return max(1, math.ceil(mean_negatives / MOST_NEGATIVES_A_STEP))
+    return max(1, math.ceil(mean_negatives / MOST_NEGATIVES_A_WINDOW))
 
 
 @for_kernels_too
-def _pool_a_window(mean_negatives: float, learning_rate: float, remembered: float) -> float:
-    """Tell how much of K' each window of a batch asks for."""
-    push = mean_negatives * learning_rate / NEGATIVE_DRIFT
-    return push * (2 - remembered / MOST_REMEMBERED)
+def _pool_a_window(
+    mean_negatives: float, learning_rate: float, memory: float, drift: float
+) -> float:
+    """Tell how much of K' each window of a batch asks for, if it may move a negative so far.
+
+    Twice as much without a memory, where all of the gradient is left to chance.
+    """
+    return mean_negatives * learning_rate / drift * (2 - memory / LONGEST_MEMORY)
 
 
-def pool_size(mean_negatives: float, learning_rate: float, remembered: float) -> int:
+def pool_size(mean_negatives: float, learning_rate: float, memory: float) -> int:
     """Choose K', the negatives of a step.
 
-    It grows with m K, the negatives that the average window stands for in a step, and with the
-    learning rate: the average window of a batch pushes a negative by up to their product, divided
-    by K'. Within its bounds, K' keeps what they add up to below `NEGATIVE_DRIFT`; below half of it
-    where nothing is remembered, so that all of a step's gradient is left to chance.
+    The average window of a batch pushes each of them by m K, the negatives that it stands for,
+    times the learning rate, divided by K'. So K' grows with both, and within its bounds keeps the
+    sum over the batch below `NEGATIVE_DRIFT`.
+
+    Parameters
+    ----------
+    mean_negatives : float
+        m K of the average window, in one step.
+    learning_rate : float
+    memory : float
+        From `memory_length`.
+
+    Returns
+    -------
+    int
+        A multiple of `nw2v.jit.batches.ROWS_AT_ONCE`.
     """
-    wanted = BATCH * _pool_a_window(mean_negatives, learning_rate, remembered)
+    wanted = BATCH * _pool_a_window(mean_negatives, learning_rate, memory, NEGATIVE_DRIFT)
     wanted = min(max(SMALLEST_POOL, wanted), LARGEST_POOL)
     return math.ceil(wanted / ROWS_AT_ONCE) * ROWS_AT_ONCE
 
 
 @for_kernels_too
-def windows_for_pool(
-    pool: int, mean_negatives: float, learning_rate: float, remembered: float
+def most_windows_for_pool(
+    pool: int, mean_negatives: float, learning_rate: float, memory: float, drift: float
 ) -> float:
-    """Tell how many windows may push K' negatives: what `pool_size` is the inverse of.
+    """Tell how many windows may share K' negatives: what `pool_size` is the inverse of.
 
-    There, the windows of a batch are given. Where less is remembered in a piece of the text than in
-    the whole, or windows are wider, there may be fewer.
+    There, the windows of a batch are given; here it is K', as where a piece of the text has a
+    shorter memory than the whole, or wider windows.
     """
-    return pool / max(_pool_a_window(mean_negatives, learning_rate, remembered), 1e-9)
+    return pool / max(_pool_a_window(mean_negatives, learning_rate, memory, drift), 1e-9)
 
 
-def batch_size(push: float, at_once: int) -> int:
+def batch_size(busiest_push: float, at_once: int) -> int:
     """Choose how many windows make a step together: `BATCH`, or fewer where that is unstable.
 
-    Steps that are computed at the same time are computed at scores that do not know of each other:
-    together they push a word by up to `push` for each of their windows. This keeps that below
-    `LARGEST_DRIFT`.
+    Steps that are computed at the same time are computed at scores that do not know of each other.
+    This keeps what they add up to below `LARGEST_DRIFT`.
 
     Parameters
     ----------
-    push : float
+    busiest_push : float
         How far a window pushes the word that it pushes most, on average and in one step: the
         learning rate times how often the word is a negative, or takes part as center.
     at_once : int
@@ -91,12 +116,12 @@ def batch_size(push: float, at_once: int) -> int:
     int
         From 1 to `BATCH`.
     """
-    return max(1, int(min(BATCH, LARGEST_DRIFT / (push * at_once))))
+    return max(1, int(min(BATCH, LARGEST_DRIFT / (busiest_push * at_once))))
 
 
 @for_kernels_too
-def remembered_negatives(changes: float, most_changes: float) -> float:
-    """Choose how many negatives running means are of: up to `MOST_REMEMBERED`, or none.
+def memory_length(changes: float, most_changes: float) -> float:
+    """Choose how many negatives running means are of: up to `LONGEST_MEMORY`, or none (0).
 
     Meanwhile vectors change, and what is expected lags behind them. The means are of so few, and
     count for so much less, that this does not matter: they are of fewer in a small vocabulary, or
@@ -108,19 +133,24 @@ def remembered_negatives(changes: float, most_changes: float) -> float:
         How many of a window's pairs the average negative or center takes part in, times how many
         windows are at work at the same time.
     most_changes : float
-        How many these may be in all: `MOST_CHANGES`.
+        How many these may be while the memory lasts: `MOST_CHANGES`.
     """
-    remembered = min(MOST_REMEMBERED, most_changes / (2 * max(changes, 1e-9)))
-    return remembered if remembered >= LEAST_REMEMBERED else 0.0
+    memory = min(LONGEST_MEMORY, most_changes / (2 * max(changes, 1e-9)))
+    return memory if memory >= LEAST_MEMORY else 0.0
 
 
-def windows_alike(push: float) -> int:
-    """Choose how many windows of one center word a batch may have: from 1 to `MOST_ALIKE`.
+def windows_of_one_center(center_push: float) -> int:
+    """Choose how many windows of one center word a batch may have.
 
     Parameters
     ----------
-    push : float
+    center_push : float
         How far a step of a window pushes its center vector, on average: the learning rate times the
         pairs and the negatives that they stand for.
+
+    Returns
+    -------
+    int
+        From 1 to `MOST_WINDOWS_OF_ONE_CENTER`.
     """
-    return max(1, int(min(MOST_ALIKE, LARGEST_DRIFT / push)))
+    return max(1, int(min(MOST_WINDOWS_OF_ONE_CENTER, LARGEST_DRIFT / center_push)))

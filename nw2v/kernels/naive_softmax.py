@@ -48,7 +48,7 @@ from nw2v.kernels.crew import (
     open_phase,
     wait_for_item,
 )
-from nw2v.kernels.stream import Windows, draw_centers, windows_for
+from nw2v.kernels.stream import Windows, draw_centers, new_windows
 
 BLOCK_ROWS = 144
 """Words of a block, or a multiple: a few hundred kilobytes for the usual dimensions, at most."""
@@ -99,7 +99,7 @@ def team_for(vocabulary: int, length: int, *, windows: int, threads: int) -> Tea
     width = width_for(windows)
     period = period_of(width)
     return Team(
-        windows=windows_for(0),
+        windows=new_windows(0),
         crew=crew_for(members, [blocks, blocks, windows], BACKWARDS),
         state=zeros_on_own_lines(5, np.int64),
         amounts=zeros_on_own_lines(3, np.float64),
@@ -120,7 +120,7 @@ def team_for(vocabulary: int, length: int, *, windows: int, threads: int) -> Tea
 
 def with_room(team: Team, tokens: int) -> Team:
     """Give a team room for pieces whose sentences have at most `tokens` tokens."""
-    return team._replace(windows=windows_for(tokens))
+    return team._replace(windows=new_windows(tokens))
 
 
 def result(team: Team) -> tuple[float, int]:

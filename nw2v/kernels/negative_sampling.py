@@ -8,31 +8,25 @@ a = m K / K':
     dJ/du_w = the same factors times v_c, added up over all places where w stands
 
 so that at fixed parameters the expected gradient is that of K negatives of its own for each pair
-(docs/derivations.md). `BATCH` windows that follow each other make one step together, at the
-parameters from before it, and share one set of negatives, which is drawn anew for every step. That
-turns the work on negatives, most of all there is, into small matrix products. Where windows are
-wide or negatives many, a batch makes several steps, each for a part of the pairs of every window:
-one step for all of them would overshoot. So would steps on a word that the text names again and
-again: there batches are smaller.
+(docs/derivations.md, section 10). `BATCH` windows that follow each other make one step together, at
+the parameters from before it, and share one set of negatives, which is drawn anew for every step.
+That turns the work on negatives, most of all there is, into small matrix products
+(`nw2v.jit.batches`).
 
-What a few negatives say of a gradient varies from step to step; most of that is known beforehand.
-Of each word w, e_w is what sigma has been on average when it was a negative. A step takes the
-difference from that, and adds what is expected from running means over the steps before:
-
-    for v_c:  a sum_k (sigma(u_wk . v_c) - e_wk) u_wk + m K mean(e_w u_w)
-    for u_w:  sum_b a_b (sigma(u_w . v_b) - e_w) v_b  + e_w n mean(a v)
-
-for each time w is a negative of a batch of n windows b. With the right means the expectation is the
-same whatever e_w is, and the variance about half (control variates: docs/derivations.md). As long
-as little is remembered, e_w counts for less.
+Where windows are wide or negatives many, a batch makes several steps, each for a part of the pairs
+of every window and as large a part of a: one step for all of them would overshoot. For the same
+reason batches are smaller where the text repeats a word (`nw2v.kernels.batch_sizes` and
+`nw2v.kernels.piece_plans`). What negatives are expected to say is taken out of the sample and added
+as a mean over the steps before, which halves its variance (`nw2v.kernels.control_variate`).
 
 Threads take pieces of their own and change the vectors without locks; in long texts every second
-one works on copies of the rows of frequent words (`nw2v.kernels.hot_rows`). From the listing of a
-step on, words are numbers of rows.
+one works on copies of the rows of frequent words (`nw2v.kernels.hot_rows`). Before windows are put
+together in steps, words become numbers of rows: of its copy, if a word has one that the thread
+works on.
 
-What changes while a kernel runs stands in arrays, since tuples cannot change, and all of it is
-allocated before, since kernels cannot allocate. The type of `lanes` tells whether primitives run as
-LLVM code or as plain functions (`nw2v.jit.registers`).
+Kernels cannot allocate: all arrays that they write are made before. The type of `lanes` tells
+whether primitives run as LLVM code or as plain functions (`nw2v.jit.registers`). Floats that are
+multiplied with vectors are made `np.float32`, since Python's are computed with in float64.
 """
 
 from __future__ import annotations
@@ -41,293 +35,216 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nw2v.jit.atomics import zeros_in_whole_lines, zeros_on_own_lines
+from nw2v.jit.atomics import zeros_on_own_lines
 from nw2v.jit.batches import (
     BATCH,
     CENTERS_AT_ONCE,
     ROWS_AT_ONCE,
     add_from_batch,
-    add_pair_rows,
-    add_to_rows,
+    add_pairs,
     batch_scores,
-    logistic_terms,
-    noise_terms,
+    negative_terms,
     pair_scores,
-    prefetch_rows,
-    scale_row,
-    scatter_rows,
+    pair_terms,
+    prefetch_row,
     sum_for_centers,
 )
 from nw2v.jit.compile import kernel, kernel_in_callers
 from nw2v.jit.registers import aligned_zeros
-from nw2v.kernels.batch_sizes import MOST_REMEMBERED
-from nw2v.kernels.hot_rows import Copies, merge_copies, no_copies
+from nw2v.kernels.control_variate import (
+    FOR_CENTERS,
+    FOR_NEGATIVES,
+    Expectation,
+    Memory,
+    expect,
+    learn_sigmas,
+    new_expectation,
+    new_memory,
+    suit_memory,
+)
+from nw2v.kernels.hot_rows import Copies, merge_copies, no_copies, replace_by_copies
+from nw2v.kernels.piece_plans import COUNTERS, plan_piece
 from nw2v.kernels.pieces import NO_PIECE, complete_piece, piece_at, take_piece
-from nw2v.kernels.stream import Windows, windows_for
+from nw2v.kernels.stream import Windows, draw_windows, new_windows
 from nw2v.kernels.window_batches import (
-    ALL_CENTERS,
-    ALL_PAIRS,
-    COUNT,
-    COUNTERS,
-    PAIRS,
-    RATE,
-    SOON_CENTERS,
-    SOON_OUTSIDES,
-    WEIGHT,
-    Course,
-    Step,
-    begin_piece,
-    course_for,
-    is_left,
+    StepLists,
+    begin_course,
+    has_steps_left,
     list_step,
+    new_lists,
     room_for_pairs,
-    step_for,
 )
 
-SIGMA_RATE = 0.25
-"""How far the expected sigma of a word goes towards what a step observed."""
+# Rows of the next step that are fetched after each tile of centers, each center, and each tile of
+# negatives: in a full batch that is all of them, from K' = 8 on (by trial).
+FETCHED_A_TILE, FETCHED_A_CENTER, FETCHED_A_ROW_TILE = 3, 1, 8
 
-# Places in `Scratch.amounts`: the loss so far, and how many negatives and centers are remembered.
-_LOSS, NEGATIVES_KNOWN, CENTERS_KNOWN = range(3)
 
-# Rows of `Scratch.means`: decaying sums over the negatives and the centers of the steps before, and
-# what they make of this step: of a center's update for each unit of weight, and of a negative's row
-# for each unit of expected sigma.
-OUTSIDE_SUM, CENTER_SUM, _CENTER_SHIFT, _OUTSIDE_SHIFT = range(4)
+class Vectors(NamedTuple):
+    """The matrices that are trained."""
 
-# Places in `Scratch.asked`: how many of the rows that the next step needs have been asked for.
-_OUTSIDES_ASKED, _CENTERS_ASKED = range(2)
+    lanes: tuple[int, ...]  # from `nw2v.jit.registers.row_layout`
+    V: np.ndarray  # (rows, length) float32: center vectors, and behind them any copies
+    U: np.ndarray  # (rows, length) float32: outside vectors
 
 
 class Scratch(NamedTuple):
-    """What steps are computed with, and what is remembered of those before."""
+    """What a step is computed with."""
 
-    amounts: np.ndarray  # float64: see the places above
-    scores: np.ndarray  # (K', BATCH) float32: scores, then steps, of negatives and centers
-    pair_scores: np.ndarray  # float32: scores, then steps, of the pairs
-    gradients: np.ndarray  # (BATCH, length) float32: the centers' updates
-    expected: np.ndarray  # (K' and more,) float32: what was expected of sigma for each negative
-    observed: np.ndarray  # (K' and more,) float32: its sum over the centers, times their weights
-    means: np.ndarray  # (4, length) float32: see the rows above
-    sigmas: np.ndarray  # float32, one a row: what is expected of sigma where it is a negative
-    asked: np.ndarray  # int64: see the places above
+    scores: np.ndarray  # (K', BATCH) float32: of negatives and centers; then their coefficients
+    scores_of_pairs: np.ndarray  # float32: one a pair; then their coefficients
+    updates: np.ndarray  # (BATCH, length) float32: what the centers' vectors will change by
+    observed: np.ndarray  # (K',) float32: sigma of each negative, over all centers by weight
+    expectation: Expectation
 
 
 class Workspace(NamedTuple):
-    """Scratch memory of one thread."""
+    """Memory of one thread alone."""
 
     windows: Windows
-    tally: np.ndarray  # int32: zero, one for each row, at least `COUNTERS`
-    course: Course
-    step: Step
+    tally: np.ndarray  # int64: counters, all zero between uses
+    lists: StepLists
     scratch: Scratch
+    memory: Memory
     copies: Copies
 
 
-def scratch_for(rows: int, window: int, pool: int, length: int) -> Scratch:
-    """Allocate what steps are computed with."""
-    return Scratch(
-        amounts=zeros_in_whole_lines(3, np.float64),
-        scores=aligned_zeros(pool, BATCH),
-        pair_scores=zeros_in_whole_lines(room_for_pairs(window), np.float32),
-        gradients=aligned_zeros(BATCH, length),
-        expected=zeros_in_whole_lines(pool, np.float32),
-        observed=zeros_in_whole_lines(pool, np.float32),
-        means=aligned_zeros(4, length),
-        sigmas=zeros_on_own_lines(rows, np.float32),
-        asked=zeros_in_whole_lines(2, np.int64),
-    )
-
-
-def workspace_for(
+def new_workspace(
     tokens: int, rows: int, window: int, pool: int, length: int, copies: Copies | None = None
 ) -> Workspace:
-    """Allocate scratch memory for pieces of at most `tokens` tokens.
+    """Allocate memory for pieces of at most `tokens` tokens.
 
     For matrices of `rows` rows of `length` floats; `pool` is the largest K'. Without `copies`, the
     thread works on the words' own rows.
     """
+    scratch = Scratch(
+        scores=aligned_zeros(pool, BATCH),
+        scores_of_pairs=zeros_on_own_lines(room_for_pairs(window), np.float32),
+        updates=aligned_zeros(BATCH, length),
+        observed=zeros_on_own_lines(pool, np.float32),
+        expectation=new_expectation(pool, length),
+    )
     return Workspace(
-        windows=windows_for(tokens + window + BATCH),
-        tally=zeros_on_own_lines(max(rows, COUNTERS), np.int32),
-        course=course_for(),
-        step=step_for(window, pool),
-        scratch=scratch_for(rows, window, pool, length),
+        # Words of the next batch are listed by copies of whole batches and windows.
+        windows=new_windows(tokens + window + BATCH),
+        tally=zeros_on_own_lines(max(rows, COUNTERS), np.int64),
+        lists=new_lists(window, pool),
+        scratch=scratch,
+        memory=new_memory(rows, length),
         copies=no_copies(length) if copies is None else copies,
     )
 
 
-# --- one step -------------------------------------------------------------------------------------
-
-
-@kernel
-def _ask_ahead(lanes, centers, outsides, step, asked, rows):  # type: ignore[no-untyped-def]
-    """Ask the memory for some of the rows that the next step needs: those of U first.
-
-    A few at a time: asked for many, the CPU waits for the places that such requests take. In all, a
-    step with a full batch and pool asks for what another such step needs; a short batch asks for
-    less.
-    """
-    for _ in range(rows):
-        row = asked[_OUTSIDES_ASKED]
-        if row < step.state[SOON_OUTSIDES]:
-            prefetch_rows(lanes, outsides, step.soon_outsides, row, row + 1)
-            asked[_OUTSIDES_ASKED] = row + 1
-            continue
-        row = asked[_CENTERS_ASKED]
-        if row < step.state[SOON_CENTERS]:
-            prefetch_rows(lanes, centers, step.soon_centers, row, row + 1)
-            asked[_CENTERS_ASKED] = row + 1
-
-
-@kernel
-def _remember(lanes, means, row, matrix, rows, factors, count, most, known):  # type: ignore[no-untyped-def]
-    """Add some rows of a matrix, times factors, to a decaying sum of about so many at the most.
-
-    Returns how many it is of then, given how many it was of.
-    """
-    kept = 1 - count / most
-    scale_row(lanes, means[row], kept, means[row])
-    add_pair_rows(lanes, means, row, matrix, rows, factors, 0, count)
-    return kept * known + count
-
-
-@kernel
-def _forget(scratch):  # type: ignore[no-untyped-def]
-    """Expect nothing."""
-    if scratch.amounts[NEGATIVES_KNOWN] > 0:
-        scratch.amounts[NEGATIVES_KNOWN] = scratch.amounts[CENTERS_KNOWN] = 0.0
-        scratch.expected[:] = np.float32(0)
-        scratch.means[:] = np.float32(0)
-
-
-@kernel
-def _expect(lanes, centers, outsides, plan, step, scratch):  # type: ignore[no-untyped-def]
-    """Tell what is expected of a step: sigma of each negative, and the shifts that make up for it.
-
-    That comes from the steps before; then this one's negatives and centers are remembered, too.
-    """
-    means, known, pool, remembered = scratch.means, scratch.amounts, plan.pool, plan.remembered
-    count, rate = step.state[COUNT], np.float32(step.amounts[RATE])
-    for k in range(pool):
-        scratch.expected[k] = scratch.sigmas[step.negatives[k]]
-
-    # The sum is the mean as far as it is known: means of few say little, and less is expected then.
-    trust = np.float32(known[NEGATIVES_KNOWN] / MOST_REMEMBERED)
-    scale_row(lanes, means[OUTSIDE_SUM], -rate * pool / MOST_REMEMBERED, means[_CENTER_SHIFT])
-    of_one = 1 / max(known[CENTERS_KNOWN], 1.0)
-    scale_row(lanes, means[CENTER_SUM], -rate * count * of_one, means[_OUTSIDE_SHIFT])
-
-    known[NEGATIVES_KNOWN] = _remember(
-        lanes, means, OUTSIDE_SUM, outsides, step.negatives, scratch.expected, pool,
-        remembered, known[NEGATIVES_KNOWN],
-    )  # fmt: skip
-    known[CENTERS_KNOWN] = _remember(
-        lanes, means, CENTER_SUM, centers, step.centers, step.weights, count,
-        2 * remembered, known[CENTERS_KNOWN],
-    )  # fmt: skip
-    for k in range(pool):
-        scratch.expected[k] *= trust
-
-
-@kernel
-def _learn_sigmas(pool, step, scratch):  # type: ignore[no-untyped-def]
-    """Let what a step observed of its negatives change what is expected of their words."""
-    weight, sigmas = step.amounts[WEIGHT], scratch.sigmas
-    if weight > 0:
-        for k in range(pool):
-            word = step.negatives[k]
-            sigmas[word] += np.float32(SIGMA_RATE * (scratch.observed[k] / weight - sigmas[word]))
-
-
-@kernel_in_callers
-def _score_step(lanes, centers, outsides, pool, step, scratch):  # type: ignore[no-untyped-def]
-    """Compute the scores of a step's negatives, with each of its centers, and of its pairs."""
-    count, pairs = step.state[COUNT], step.state[PAIRS]
-    noise, words, members = step.negatives, step.outside_words, step.members
-    batch_scores(lanes, outsides, noise, pool, centers, step.centers, count, scratch.scores)
-    pair_scores(lanes, outsides, words, centers, members, pairs, scratch.pair_scores)
-
-
-@kernel_in_callers
-def _make_step(lanes, centers, outsides, negatives, plan, step, scratch):  # type: ignore[no-untyped-def]
-    """Make of the scores what each vector is to change by, and change it; add to the loss.
-
-    Vectors of the centers come last: the others' changes are computed from them.
-    """
-    count, pairs, pool = step.state[COUNT], step.state[PAIRS], plan.pool
-    one, rate = np.float32(1), np.float32(step.amounts[RATE])
-    noise, rows, words, members = step.negatives, step.centers, step.outside_words, step.members
-    steps, pair_steps, gradients = scratch.scores, scratch.pair_scores, scratch.gradients
-    weights, expected, means, asked = step.weights, scratch.expected, scratch.means, scratch.asked
-    asked[_OUTSIDES_ASKED] = asked[_CENTERS_ASKED] = 0
-
-    if plan.remembered > 0:
-        _expect(lanes, centers, outsides, plan, step, scratch)
-    else:
-        _forget(scratch)
-    loss = np.float64(noise_terms(lanes, steps, pool, weights, rate, expected, scratch.observed))
-    loss += np.float64(logistic_terms(lanes, pair_steps, pairs, one, one, rate, pair_steps))
-    scratch.amounts[_LOSS] += loss
-
-    shift = means[_CENTER_SHIFT]
-    for b in range(0, count, CENTERS_AT_ONCE):
-        sum_for_centers(lanes, outsides, noise, pool, steps, b, weights, shift, gradients)
-        _ask_ahead(lanes, centers, outsides, step, asked, 3)
-    for b in range(count):
-        first_pair, last_pair = step.first_pair[b], step.first_pair[b + 1]
-        add_pair_rows(lanes, gradients, b, outsides, words, pair_steps, first_pair, last_pair)
-        _ask_ahead(lanes, centers, outsides, step, asked, 1)
-
-    add_to_rows(lanes, outsides, words, pair_steps, pairs, centers, members)
-    shift = means[_OUTSIDE_SHIFT]
-    for k in range(0, pool, ROWS_AT_ONCE):
-        last = k + ROWS_AT_ONCE
-        add_from_batch(
-            lanes, outsides, noise, k, last, steps, centers, rows, count, expected, shift
-        )
-        _ask_ahead(lanes, centers, outsides, step, asked, 8)
-    # Learnt in every piece, also in those that expect nothing: the next one may.
-    if negatives.remembered > 0:
-        _learn_sigmas(pool, step, scratch)
-    scatter_rows(lanes, centers, rows, count, gradients)
-
-
-# --- all steps of a pass --------------------------------------------------------------------------
-
-
 @kernel
 def negative_sampling_pass(  # type: ignore[no-untyped-def]
-    lanes, centers, outsides, text, law, negatives, pieces, ledger, workspace
+    vectors, text, window_law, batch_law, pieces, ledger, workspace
 ):
     """Take pieces of a text and train on them, until none is left.
 
     Parameters
     ----------
-    lanes : tuple
-        From `nw2v.jit.registers.row_layout`.
-    centers, outsides : float32 arrays, rows of `length`
-        Center and outside vectors, and behind them any copies; changed in place, without locks.
+    vectors : Vectors
+        Changed in place, without locks.
     text : Text
-    law : WindowLaw
-    negatives : Negatives
+    window_law : WindowLaw
+    batch_law : BatchLaw
     pieces : Pieces
     ledger : Ledger
         Of these pieces; the loss of a pair is the one before its step.
     workspace : Workspace
         Of this thread alone.
     """
-    windows, tally, course, step, scratch, copies = workspace
-    place, turn = take_piece(ledger), copies.first_slice
-    while place != NO_PIECE:
-        piece = piece_at(pieces, place)
-        plan = begin_piece(text, law, negatives, copies, piece, windows, tally, course)
-        scratch.amounts[_LOSS] = 0.0
-        while is_left(course):
-            list_step(lanes, windows, law, negatives, copies, plan, course, step)
-            _score_step(lanes, centers, outsides, plan.pool, step, scratch)
-            _make_step(lanes, centers, outsides, negatives, plan, step, scratch)
-        pairs, all_centers = course.state[ALL_PAIRS], course.state[ALL_CENTERS]
-        complete_piece(ledger, place, scratch.amounts[_LOSS], pairs, all_centers)
-        turn = merge_copies(centers, outsides, copies, turn)
-        place = take_piece(ledger)
+    windows, tally, lists, scratch, memory, copies = workspace
+    number, slice_number = take_piece(ledger), copies.first_slice
+    while number != NO_PIECE:
+        piece = piece_at(pieces, number)
+        sentences = piece.first_sentence, piece.last_sentence
+        centers = draw_windows(text, window_law, piece.key, *sentences, windows)
+        replace_by_copies(copies, windows.words, centers)
+        plan = plan_piece(windows, centers, batch_law, piece, tally)
+        suit_memory(vectors.lanes, memory, plan, scratch.expectation)
+        course = begin_course(batch_law, piece, text.offsets[piece.first_sentence])
+        loss, pairs = 0.0, 0
+        while has_steps_left(course, plan):
+            size, course = list_step(
+                vectors.lanes, windows, window_law.window, batch_law, plan, copies, course, tally,
+                lists,
+            )  # fmt: skip
+            _score(vectors, plan.pool, lists, size, scratch)
+            loss += _make_step(vectors, plan, lists, size, scratch, memory)
+            # Also in pieces that have no memory: the next one may.
+            if batch_law.memory > 0:
+                learn_sigmas(memory, lists.negatives, plan.pool, scratch.observed, size.weight)
+            pairs += size.pairs
+        complete_piece(ledger, number, loss, pairs, plan.centers)
+        slice_number = merge_copies(vectors.V, vectors.U, copies, slice_number)
+        number = take_piece(ledger)
+
+
+@kernel_in_callers
+def _score(vectors, pool, lists, size, scratch):  # type: ignore[no-untyped-def]
+    """Compute the scores of a step's negatives, with each of its centers, and of its pairs."""
+    lanes, V, U = vectors
+    batch_scores(lanes, U, lists.negatives, pool, V, lists.centers, size.centers, scratch.scores)
+    for b in range(size.centers):
+        first, last = lists.first_pair[b], lists.first_pair[b + 1]
+        pair_scores(
+            lanes, U, lists.outsides, first, last, V, lists.centers[b], scratch.scores_of_pairs
+        )
+
+
+@kernel_in_callers
+def _make_step(vectors, plan, lists, size, scratch, memory):  # type: ignore[no-untyped-def]
+    """Turn the scores into coefficients, and change each vector by multiples of the others.
+
+    Coefficients are those of the parameters before the step, and so is what negatives and centers
+    give each other. Pairs come after that, center by center: each takes what it multiplies as it
+    is by then. In between, the CPU fetches what the next step needs: a few rows at a time, since it
+    waits when it is asked for more than it can have under way.
+
+    Returns
+    -------
+    float
+        The step's loss.
+    """
+    lanes, V, U = vectors
+    pool, rate, count = plan.pool, size.rate, size.centers
+    updates, expectation = scratch.updates, scratch.expectation
+    expected, shifts = expectation
+    if plan.memory > 0:
+        expect(lanes, V, U, memory, plan, lists, size, expectation)
+    coefficients, of_pairs = scratch.scores, scratch.scores_of_pairs
+    loss = np.float64(
+        negative_terms(lanes, coefficients, pool, lists.weights, rate, expected, scratch.observed)
+    )
+    loss += np.float64(pair_terms(lanes, of_pairs, size.pairs, rate))
+
+    fetched = 0
+    for b in range(0, count, CENTERS_AT_ONCE):
+        sum_for_centers(
+            lanes, U, lists.negatives, pool, coefficients, b, lists.weights, shifts[FOR_CENTERS],
+            updates,
+        )  # fmt: skip
+        fetched = _prefetch(vectors, lists, size, fetched, FETCHED_A_TILE)
+    for k in range(0, pool, ROWS_AT_ONCE):
+        add_from_batch(
+            lanes, U, lists.negatives, k, k + ROWS_AT_ONCE, coefficients, V, lists.centers, count,
+            expected, shifts[FOR_NEGATIVES],
+        )  # fmt: skip
+        fetched = _prefetch(vectors, lists, size, fetched, FETCHED_A_ROW_TILE)
+    for b in range(count):
+        first, last = lists.first_pair[b], lists.first_pair[b + 1]
+        add_pairs(lanes, U, lists.outsides, of_pairs, first, last, V, lists.centers[b], updates, b)
+        fetched = _prefetch(vectors, lists, size, fetched, FETCHED_A_CENTER)
+    return loss
+
+
+@kernel
+def _prefetch(vectors, lists, size, fetched, more):  # type: ignore[no-untyped-def]
+    """Have some more rows fetched that the next step needs, first those of U; count all so far."""
+    for row in range(fetched, min(fetched + more, size.next_outsides + size.next_centers)):
+        if row < size.next_outsides:
+            prefetch_row(vectors.lanes, vectors.U, lists.next_outsides, row)
+        else:
+            prefetch_row(vectors.lanes, vectors.V, lists.next_centers, row - size.next_outsides)
+    return fetched + more

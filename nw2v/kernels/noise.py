@@ -6,14 +6,14 @@ import numpy as np
 
 from nw2v.errors import InputError
 from nw2v.jit.compile import exact_kernel
-from nw2v.jit.random import random_bits, stream_key, word64
+from nw2v.jit.random import random_bits, stream_key, unsigned
 
 SMALLEST_TABLE = 1 << 20
 ENTRIES_A_WORD = 16
 TABLE_REPEATS = 64
 """Of its first entries, the table repeats so many at its end: readers need not turn back."""
-_LOW_HALF = word64(0xFFFFFFFF)
-_32 = word64(32)
+_LOW_HALF = unsigned(0xFFFFFFFF)
+_32 = unsigned(32)
 
 
 def noise_counts(distribution: np.ndarray) -> np.ndarray:
@@ -81,7 +81,7 @@ def noise_table(entries: np.ndarray, seed: int) -> np.ndarray:
 def _shuffle(table, key):  # type: ignore[no-untyped-def]
     """Put a table (n,), n below 2^32, in random order, in place (Fisher and Yates)."""
     for last in range(table.size - 1, 0, -1):
-        bits, choices = random_bits(key, last), word64(last + 1)
+        bits, choices = random_bits(key, last), unsigned(last + 1)
         # The 64 bits as a fraction of 1, times the number of choices, without its fraction.
         below = ((bits & _LOW_HALF) * choices) >> _32
         chosen = np.int64(((bits >> _32) * choices + below) >> _32)

@@ -16,11 +16,11 @@ from nw2v.corpus.subsampling import CERTAIN, keep_limits
 from nw2v.jit.atomics import zeros_on_own_lines
 from nw2v.jit.compile import exact_kernel
 from nw2v.jit.file_reads import NO_FILE, read_numbers
-from nw2v.jit.random import random_bits, word64
+from nw2v.jit.random import random_bits, unsigned
 
-_LOW_HALF = word64(0xFFFFFFFF)
-_32 = word64(32)
-_33 = word64(33)
+_LOW_HALF = unsigned(0xFFFFFFFF)
+_32 = unsigned(32)
+_33 = unsigned(33)
 _FEW_WINDOWS = 16
 
 
@@ -62,7 +62,7 @@ class Windows(NamedTuple):
     last: np.ndarray  # (capacity,) int32: where it ends, exclusive
 
 
-def windows_for(capacity: int) -> Windows:
+def new_windows(capacity: int) -> Windows:
     """Allocate room for `capacity` tokens of a text; words that are not filled in yet are 0."""
     return Windows(*(zeros_on_own_lines(capacity, np.int32) for _ in range(3)))
 
@@ -78,7 +78,7 @@ def window_law(counts: np.ndarray, *, window: int, subsample: float, shrink: boo
 @exact_kernel
 def _is_kept(law, word, bits):  # type: ignore[no-untyped-def]
     """Whether a token is kept, by the highest 31 of its random bits."""
-    return np.int64(bits >> _33) <= law.keep_limits[word64(min(word, law.certain))]
+    return np.int64(bits >> _33) <= law.keep_limits[unsigned(min(word, law.certain))]
 
 
 @exact_kernel
@@ -86,7 +86,7 @@ def _read_tokens(text, first, last, words):  # type: ignore[no-untyped-def]
     """Copy tokens number first ... last - 1 of a text."""
     if not read_numbers(text.file, first, last - first, words):
         for i in range(last - first):
-            words[word64(i)] = text.tokens[word64(first + i)]
+            words[unsigned(i)] = text.tokens[unsigned(first + i)]
 
 
 @exact_kernel
@@ -120,14 +120,14 @@ def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # typ
         start = kept
         for position in range(text.offsets[sentence], text.offsets[sentence + 1]):
             bits = random_bits(key, position)
-            word = windows.words[word64(position - begin)]
-            windows.words[word64(kept)] = word
+            word = windows.words[unsigned(position - begin)]
+            windows.words[unsigned(kept)] = word
             if law.shrink:
-                reach = 1 + np.int64(((bits & _LOW_HALF) * word64(law.window)) >> _32)
+                reach = 1 + np.int64(((bits & _LOW_HALF) * unsigned(law.window)) >> _32)
             else:
                 reach = law.window
-            windows.first[word64(kept)] = max(start, kept - reach)
-            windows.last[word64(kept)] = kept + reach + 1
+            windows.first[unsigned(kept)] = max(start, kept - reach)
+            windows.last[unsigned(kept)] = kept + reach + 1
             # Written in any case, and overwritten by the next token unless it is kept.
             kept += _is_kept(law, word, bits)
         # A few windows too many do no harm, since those of earlier sentences end before: always as
@@ -136,7 +136,7 @@ def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # typ
         if law.window > _FEW_WINDOWS:
             lowest = max(start, lowest)
         for k in range(max(0, lowest), kept):
-            windows.last[word64(k)] = min(windows.last[word64(k)], kept)
+            windows.last[unsigned(k)] = min(windows.last[unsigned(k)], kept)
     return kept
 
 

@@ -11,11 +11,16 @@ import numpy as np
 from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.jit import COMPILED
 from nw2v.kernels import batch_sizes, hot_rows
-from nw2v.kernels.negative_sampling import Workspace, negative_sampling_pass, workspace_for
+from nw2v.kernels.negative_sampling import (
+    Vectors,
+    Workspace,
+    negative_sampling_pass,
+    new_workspace,
+)
 from nw2v.kernels.noise import noise_counts, noise_probabilities, noise_table
+from nw2v.kernels.piece_plans import BatchLaw
 from nw2v.kernels.pieces import Ledger, Pieces
 from nw2v.kernels.stream import Text, WindowLaw
-from nw2v.kernels.window_batches import Negatives
 from nw2v.losses import NegativeSampling
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings, mean_outside_words
@@ -29,8 +34,8 @@ class NegativeSamplingPass:
 
     Attributes
     ----------
-    negatives : Negatives
-        How many there are of a step, and how many windows share them.
+    batch_law : BatchLaw
+        How windows are put together in steps, and which negatives they share.
     """
 
     tokens_a_piece = 10_000
@@ -54,67 +59,63 @@ class NegativeSamplingPass:
         assert settings.learning_rate is not None
         outside_words = mean_outside_words(settings.window, law.shrink)
         parts = batch_sizes.parts_of(settings.negatives * outside_words)
-        # How far a step goes for each pair, which is one outside word and K negatives, and how much
-        # of it concerns one word at the most: the center, or the most frequent negative.
+        # How far a step pushes (`batch_sizes`) for each pair, which is one outside word and K
+        # negatives, and how much of it concerns one word: as center, or as negative.
         pair_push = settings.learning_rate * (1 + settings.negatives) / parts
         window_push = outside_words * pair_push
         kept = counts * keep_probabilities(counts, settings.subsample)
         as_center = kept / kept.sum()
         as_negative = probabilities * settings.negatives / (1 + settings.negatives)
         of_window = np.maximum(as_center, as_negative)
-        push = window_push * float(of_window.max())
+        busiest_push = window_push * float(of_window.max())
         changes = outside_words * (1 + settings.negatives) * float(probabilities @ of_window)
         most_changes = batch_sizes.MOST_CHANGES
-        remembered = batch_sizes.remembered_negatives(changes * threads, most_changes)
+        memory = batch_sizes.memory_length(changes * threads, most_changes)
         pool = batch_sizes.pool_size(
-            settings.negatives * outside_words / parts, settings.learning_rate, remembered
+            settings.negatives * outside_words / parts, settings.learning_rate, memory
         )
-        self.negatives = Negatives(
+        self.batch_law = BatchLaw(
             table=noise_table(entries, settings.seed),
             pool=pool,
-            largest_pool=batch_sizes.LARGEST_POOL,
-            per_pair=float(settings.negatives),
-            batch=batch_sizes.batch_size(push, threads),
+            local_pool=batch_sizes.LARGEST_POOL,
+            negatives_a_pair=float(settings.negatives),
+            batch_windows=batch_sizes.batch_size(busiest_push, threads),
             parts=parts,
-            alike=batch_sizes.windows_alike(window_push),
-            pairs_alike=batch_sizes.LARGEST_LOCAL_DRIFT / pair_push,
-            remembered=remembered,
+            windows_of_one_center=batch_sizes.windows_of_one_center(window_push),
+            pairs_of_one_center=batch_sizes.LARGEST_LOCAL_DRIFT / pair_push,
+            memory=memory,
             most_changes=most_changes,
             concentration=float((as_center**2).sum()),
         )
         self.initial_loss = (1 + settings.negatives) * math.log(2)
         # Without compilation, only one thread may take pieces (`nw2v.jit.atomics`).
         self.threads = threads if COMPILED else 1
-        self._push_a_pass = push * parts * float(kept.sum())
+        self._push_a_pass = busiest_push * parts * float(kept.sum())
         self._vocabulary, length = parameters.centers.shape
         self._copies = hot_rows.no_copies(length)
-        self._window = law.window
-        # What all calls of the kernels begin with.
-        self._matrices = parameters.lanes, parameters.center_rows, parameters.outside_rows
-        self._drawn_from = text, law, self.negatives
+        self._text, self._law = text, law
+        self._vectors = Vectors(parameters.lanes, parameters.center_rows, parameters.outside_rows)
 
     def workspaces(self, threads: int, pieces: int, tokens: int) -> list[Workspace]:
         """Allocate each thread's scratch memory; every second one has copies, if any has."""
-        rows, length = self._matrices[1].shape
+        rows, length = self._vectors.V.shape
         mergers = threads // 2
         # The others do as many pieces meanwhile, or more if there is an odd number of threads.
         others = (threads - mergers) / max(1, mergers)
         self._copies = hot_rows.copies_for(
             self._vocabulary,
             length,
-            push=others * self._push_a_pass / pieces,
+            push_a_piece=others * self._push_a_pass / pieces,
             pieces=pieces * mergers / threads,
             mergers=mergers,
         )
-
         own = hot_rows.no_copies(length)
-        pool = self.negatives.largest_pool
         return [
-            workspace_for(
+            new_workspace(
                 tokens,
                 rows,
-                self._window,
-                pool,
+                self._law.window,
+                self.batch_law.local_pool,
                 length,
                 self._copies._replace(first_slice=number // 2) if number % 2 else own,
             )
@@ -123,12 +124,14 @@ class NegativeSamplingPass:
 
     def begin(self) -> None:
         """Let the copies of rows be what the words' own are."""
-        hot_rows.copy_rows(*self._matrices[1:], self._copies)
+        hot_rows.copy_rows(self._vectors.V, self._vectors.U, self._copies)
 
     def end(self) -> None:
         """Let the words' own rows have all that the copies have learnt."""
-        hot_rows.merge_all_copies(*self._matrices[1:], self._copies)
+        hot_rows.merge_all_copies(self._vectors.V, self._vectors.U, self._copies)
 
     def run(self, pieces: Pieces, ledger: Ledger, workspace: Any) -> None:
         """Take pieces and train on them, until none is left."""
-        negative_sampling_pass(*self._matrices, *self._drawn_from, pieces, ledger, workspace)
+        negative_sampling_pass(
+            self._vectors, self._text, self._law, self.batch_law, pieces, ledger, workspace
+        )

@@ -23,8 +23,8 @@ from nw2v.kernels.stream import (
     WindowLaw,
     Windows,
     draw_windows,
+    new_windows,
     window_law,
-    windows_for,
 )
 from tests import naive
 from tests.kernels.texts import random_text
@@ -122,7 +122,7 @@ def test_counts_are_the_mean_of_what_the_stream_draws(shrink: bool) -> None:
         shrink_window=shrink,
     )
     law = window_law(counts, window=3, subsample=2e-2, shrink=shrink)
-    room = windows_for(len(text.tokens))
+    room = new_windows(len(text.tokens))
     draws = 4000 if COMPILED else 60
     sums, squares, totals = np.zeros((30, 30)), np.zeros((30, 30)), np.zeros(draws)
     for draw in range(draws):

@@ -10,11 +10,9 @@ import pytest
 from nw2v.jit import COMPILED, kernel
 from nw2v.jit.atomics import (
     LINE_BYTES,
-    NUMBERS_A_LINE,
     fetch_and_add,
     observe,
     publish,
-    zeros_in_whole_lines,
     zeros_on_own_lines,
 )
 
@@ -85,8 +83,5 @@ def test_arrays_on_their_own_lines(shape, dtype):
     assert memory.ctypes.data <= array.ctypes.data and end <= memory.ctypes.data + memory.nbytes
 
 
-def test_rooms_of_whole_lines():
+def test_an_array_of_nothing():
     assert zeros_on_own_lines((0, 7), np.int32).shape == (0, 7)
-    for least in (0, 1, 16, 17, 100):
-        room = zeros_in_whole_lines(least, np.int64)
-        assert room.nbytes % LINE_BYTES == 0 and least <= len(room) < least + NUMBERS_A_LINE

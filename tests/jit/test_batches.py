@@ -11,16 +11,11 @@ import pytest
 
 from nw2v.jit import COMPILED, kernel
 from nw2v.jit import batches as plain
-from nw2v.jit.batches import BATCH, CENTERS_AT_ONCE, COPIED, ROWS_AT_ONCE
+from nw2v.jit.batches import BATCH, CENTERS_AT_ONCE, COPIED, MOST_NEGATIVES, ROWS_AT_ONCE
 from nw2v.jit.registers import LANES, LONGEST_ROW, aligned_zeros, row_layout
 
 DIMS = [3, 100, 300, LONGEST_ROW + 1]
 WORDS = 40
-
-
-@kernel
-def scatter_rows(lanes, matrix, rows, count, updates):
-    plain.scatter_rows(lanes, matrix, rows, count, updates)
 
 
 @kernel
@@ -29,31 +24,26 @@ def copy_words(lanes, words, first, count, target, place):
 
 
 @kernel
-def fill_words(lanes, target, place, count, word):
-    plain.fill_words(lanes, target, place, count, word)
+def batch_scores(lanes, U, negatives, pool, V, centers, count, scores):
+    plain.batch_scores(lanes, U, negatives, pool, V, centers, count, scores)
 
 
 @kernel
-def batch_scores(lanes, matrix, rows, pool, centers, members, count, scores):
-    plain.batch_scores(lanes, matrix, rows, pool, centers, members, count, scores)
+def negative_terms(lanes, scores, pool, weights, rate, expected, observed):
+    return plain.negative_terms(lanes, scores, pool, weights, rate, expected, observed)
 
 
 @kernel
-def noise_terms(lanes, scores, count, weights, rate, expected, observed):
-    return plain.noise_terms(lanes, scores, count, weights, rate, expected, observed)
-
-
-@kernel
-def sum_for_centers(lanes, matrix, rows, count, steps, first, weights, start, gradients):
-    plain.sum_for_centers(lanes, matrix, rows, count, steps, first, weights, start, gradients)
+def sum_for_centers(lanes, U, negatives, pool, coefficients, first, weights, shift, updates):
+    plain.sum_for_centers(lanes, U, negatives, pool, coefficients, first, weights, shift, updates)
 
 
 @kernel
 def add_from_batch(
-    lanes, matrix, rows, first, last, steps, centers, members, count, expected, shift
+    lanes, U, negatives, first, last, coefficients, V, centers, count, expected, shift
 ):
     plain.add_from_batch(
-        lanes, matrix, rows, first, last, steps, centers, members, count, expected, shift
+        lanes, U, negatives, first, last, coefficients, V, centers, count, expected, shift
     )
 
 
@@ -63,28 +53,28 @@ def scale_row(lanes, source, factor, target):
 
 
 @kernel
-def pair_scores(lanes, matrix, rows, centers, members, count, scores):
-    plain.pair_scores(lanes, matrix, rows, centers, members, count, scores)
+def pair_scores(lanes, U, outsides, first, last, V, center, scores):
+    plain.pair_scores(lanes, U, outsides, first, last, V, center, scores)
 
 
 @kernel
-def logistic_terms(lanes, scores, count, label, weight, rate, steps):
-    return plain.logistic_terms(lanes, scores, count, label, weight, rate, steps)
+def pair_terms(lanes, scores, count, rate):
+    return plain.pair_terms(lanes, scores, count, rate)
 
 
 @kernel
-def add_pair_rows(lanes, gradients, member, matrix, rows, steps, first, last):
-    plain.add_pair_rows(lanes, gradients, member, matrix, rows, steps, first, last)
+def add_pairs(lanes, U, outsides, coefficients, first, last, V, center, updates, b):
+    plain.add_pairs(lanes, U, outsides, coefficients, first, last, V, center, updates, b)
 
 
 @kernel
-def add_to_rows(lanes, matrix, rows, steps, count, panel, members):
-    plain.add_to_rows(lanes, matrix, rows, steps, count, panel, members)
+def add_rows(lanes, matrix, rows, factors, count, sums, s):
+    plain.add_rows(lanes, matrix, rows, factors, count, sums, s)
 
 
 @kernel
-def prefetch_rows(lanes, matrix, rows, first, last):
-    plain.prefetch_rows(lanes, matrix, rows, first, last)
+def prefetch_row(lanes, matrix, rows, r):
+    plain.prefetch_row(lanes, matrix, rows, r)
 
 
 def random_rows(generator, rows, dim, length):
@@ -104,14 +94,13 @@ class Case:
         self.centers = random_rows(generator, BATCH, dim, length)
         # Where the batch's vectors stand: some at the same place.
         self.center_rows = generator.integers(0, BATCH, BATCH).astype(np.int32)
-        self.gradients = random_rows(generator, BATCH, dim, length)
+        self.updates = random_rows(generator, BATCH, dim, length)
         # Rows are named twice, beside each other and further apart.
         self.rows = generator.integers(0, WORDS, slots).astype(np.int32)
         self.rows[1] = self.rows[0]
-        self.steps = aligned_zeros(slots, BATCH)
-        self.steps[:] = generator.normal(size=self.steps.shape)
-        self.members = np.sort(generator.integers(0, BATCH, slots)).astype(np.int32)
-        self.pair_steps = generator.normal(size=slots).astype(np.float32)
+        self.coefficients = aligned_zeros(slots, BATCH)
+        self.coefficients[:] = generator.normal(size=self.coefficients.shape)
+        self.pair_coefficients = generator.normal(size=slots).astype(np.float32)
         self.weights = generator.uniform(0, 3, BATCH).astype(np.float32)
         self.expected = generator.uniform(0, 1, slots).astype(np.float32)
         self.row = random_rows(generator, 1, dim, length)[0]
@@ -131,55 +120,44 @@ def compare(case, call, *changed):
 
 
 @pytest.mark.parametrize("dim", DIMS)
-def test_rows_are_scattered(dim):
-    c = Case(dim)
-    for count in (BATCH, 3):
-        compare(
-            c,
-            lambda compiled, count=count: (scatter_rows if compiled else plain.scatter_rows)(
-                c.lanes if compiled else (), c.matrix, c.rows, count, c.gradients
-            ),
-            c.matrix,
-        )
-
-
-@pytest.mark.parametrize("dim", DIMS)
 def test_scores_of_a_batch(dim):
     c = Case(dim)
     ref = c.matrix[c.rows].astype(np.float64) @ c.centers[c.center_rows].astype(np.float64).T
-    c.steps[:] = -1
+    c.coefficients[:] = -1
     batch = c.centers, c.center_rows, BATCH
-    batch_scores(c.lanes, c.matrix, c.rows, ROWS_AT_ONCE, *batch, c.steps)
-    np.testing.assert_allclose(c.steps[:ROWS_AT_ONCE], ref[:ROWS_AT_ONCE], atol=2e-6)
-    assert (c.steps[ROWS_AT_ONCE:] == -1).all()
-    batch_scores(c.lanes, c.matrix, c.rows, c.slots, *batch, c.steps)
-    np.testing.assert_allclose(c.steps, ref, atol=2e-6)
+    batch_scores(c.lanes, c.matrix, c.rows, ROWS_AT_ONCE, *batch, c.coefficients)
+    np.testing.assert_allclose(c.coefficients[:ROWS_AT_ONCE], ref[:ROWS_AT_ONCE], atol=2e-6)
+    assert (c.coefficients[ROWS_AT_ONCE:] == -1).all()
+    batch_scores(c.lanes, c.matrix, c.rows, c.slots, *batch, c.coefficients)
+    np.testing.assert_allclose(c.coefficients, ref, atol=2e-6)
     # Scores with centers that the batch does not have are left alone, but for the last few.
-    c.steps[:] = -1
+    c.coefficients[:] = -1
     few = CENTERS_AT_ONCE - 1
-    batch_scores(c.lanes, c.matrix, c.rows, c.slots, c.centers, c.center_rows, few, c.steps)
-    np.testing.assert_allclose(c.steps[:, :few], ref[:, :few], atol=2e-6)
-    assert (c.steps[:, CENTERS_AT_ONCE:] == -1).all()
+    batch_scores(c.lanes, c.matrix, c.rows, c.slots, c.centers, c.center_rows, few, c.coefficients)
+    np.testing.assert_allclose(c.coefficients[:, :few], ref[:, :few], atol=2e-6)
+    assert (c.coefficients[:, CENTERS_AT_ONCE:] == -1).all()
 
 
 @pytest.mark.parametrize("dim", DIMS)
 @pytest.mark.parametrize("count", [ROWS_AT_ONCE, 2 * ROWS_AT_ONCE])
-def test_gradients_of_centers(dim, count):
+def test_updates_of_centers(dim, count):
     c = Case(dim)
-    ref = c.steps[:count].astype(np.float64).T @ c.matrix[c.rows[:count]]
+    ref = c.coefficients[:count].astype(np.float64).T @ c.matrix[c.rows[:count]]
     ref += c.weights[:, None] * c.row
     first = BATCH - CENTERS_AT_ONCE
-    before = c.gradients.copy()
-    sum_for_centers(c.lanes, c.matrix, c.rows, count, c.steps, first, c.weights, c.row, c.gradients)
-    np.testing.assert_allclose(c.gradients[first:], ref[first:], atol=1e-5)
-    np.testing.assert_array_equal(c.gradients[:first], before[:first])
+    before = c.updates.copy()
+    sum_for_centers(
+        c.lanes, c.matrix, c.rows, count, c.coefficients, first, c.weights, c.row, c.updates
+    )
+    np.testing.assert_allclose(c.updates[first:], ref[first:], atol=1e-5)
+    np.testing.assert_array_equal(c.updates[:first], before[:first])
 
 
 @pytest.mark.parametrize("dim", DIMS)
 @pytest.mark.parametrize("count", [5, BATCH])
-def test_steps_on_the_rows_of_negatives_add_up_where_a_row_is_named_twice(dim, count):
+def test_changes_of_the_rows_of_negatives_add_up_where_a_row_is_named_twice(dim, count):
     c = Case(dim)
-    c.steps[:, count : count + CENTERS_AT_ONCE] = 0
+    c.coefficients[:, count : count + CENTERS_AT_ONCE] = 0
     compare(
         c,
         lambda compiled: (add_from_batch if compiled else plain.add_from_batch)(
@@ -188,7 +166,7 @@ def test_steps_on_the_rows_of_negatives_add_up_where_a_row_is_named_twice(dim, c
             c.rows,
             0,
             c.slots - ROWS_AT_ONCE,
-            c.steps,
+            c.coefficients,
             c.centers,
             c.center_rows,
             count,
@@ -209,50 +187,54 @@ def test_a_row_is_scaled_even_in_place(dim):
 
 
 @pytest.mark.parametrize("dim", DIMS)
-@pytest.mark.parametrize("count", [1, 4, 11])
-def test_pairs(dim, count):
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (3, 7), (1, 12), (5, 5), (0, BATCH - 4)])
+def test_scores_of_pairs(dim, first, last):
     c = Case(dim)
-    ref = (c.matrix[c.rows].astype(np.float64) * c.centers[c.members]).sum(axis=1)
-    scores = np.zeros(c.slots, dtype=np.float32)
-    pair_scores(c.lanes, c.matrix, c.rows, c.centers, c.members, count, scores)
-    np.testing.assert_allclose(scores[:count], ref[:count], atol=2e-6)
-    compare(
-        c,
-        lambda compiled: (add_pair_rows if compiled else plain.add_pair_rows)(
-            c.lanes if compiled else (), c.gradients, 5, c.matrix, c.rows, c.pair_steps, 1, count
-        ),
-        c.gradients,
+    ref = c.matrix[c.rows].astype(np.float64) @ c.centers[5]
+    scores = np.full(c.slots, -1, dtype=np.float32)
+    pair_scores(c.lanes, c.matrix, c.rows, first, last, c.centers, 5, scores)
+    np.testing.assert_allclose(scores[first:last], ref[first:last], atol=2e-6)
+    assert (scores[:first] == -1).all() and (scores[last + 3 :] == -1).all()
+
+
+@pytest.mark.parametrize("dim", DIMS)
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (3, 7), (1, 12), (5, 5)])
+def test_pairs_change_each_others_vectors_one_after_another(dim, first, last):
+    """One outside word is named twice; the second time, its row has changed."""
+    c = Case(dim)
+    U, V, update = (x.astype(np.float64) for x in (c.matrix, c.centers, c.updates[7]))
+    for p in range(first, last):
+        update += c.pair_coefficients[p] * U[c.rows[p]]
+        U[c.rows[p]] += c.pair_coefficients[p] * V[5]
+    V[5] += update
+    add_pairs(
+        c.lanes, c.matrix, c.rows, c.pair_coefficients, first, last, c.centers, 5, c.updates, 7
     )
-    compare(
-        c,
-        lambda compiled: (add_to_rows if compiled else plain.add_to_rows)(
-            c.lanes if compiled else (),
-            c.matrix,
-            c.rows,
-            c.pair_steps,
-            count,
-            c.centers,
-            c.members,
-        ),
-        c.matrix,
-    )
+    np.testing.assert_allclose(c.matrix, U, atol=1e-5)
+    np.testing.assert_allclose(c.centers, V, atol=1e-5)
+
+
+@pytest.mark.parametrize("dim", DIMS)
+@pytest.mark.parametrize("count", [0, 1, 11])
+def test_multiples_of_rows_are_added_up(dim, count):
+    c = Case(dim)
+    ref = c.updates.astype(np.float64)
+    ref[5] += c.pair_coefficients[:count] @ c.matrix[c.rows[:count]].astype(np.float64)
+    add_rows(c.lanes, c.matrix, c.rows, c.pair_coefficients, count, c.updates, 5)
+    np.testing.assert_allclose(c.updates, ref, atol=1e-5)
 
 
 @pytest.mark.parametrize("lanes", [row_layout(16)[0], ()])
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 30])
-def test_words_are_copied_and_filled_in(lanes, count):
+def test_words_are_copied(lanes, count):
     words = np.arange(100, 200, dtype=np.int32)
     target = np.zeros(60, dtype=np.int32)
     copy_words(lanes, words, 5, count, target, 3)
     np.testing.assert_array_equal(target[3 : 3 + count], words[5 : 5 + count])
     assert (target[:3] == 0).all() and (target[3 + count + COPIED - 1 :] == 0).all()
-    target[:] = 0
-    fill_words(lanes, target, 3, count, 9)
-    assert (target[3 : 3 + count] == 9).all()
-    assert (target[:3] == 0).all() and (target[3 + count + COPIED - 1 :] == 0).all()
 
 
-def test_the_steps_of_negatives_err_by_less_than_a_millionth():
+def test_coefficients_of_negatives_err_by_less_than_a_millionth():
     lanes, _ = row_layout(16)
     x = np.linspace(-120, 120, BATCH * 400).astype(np.float32).reshape(-1, BATCH)
     x[200, 3], x[200, 4], x[200, 5] = 0.0, -0.0, 1e-30
@@ -261,7 +243,12 @@ def test_the_steps_of_negatives_err_by_less_than_a_millionth():
     weights, rate = np.linspace(0.5, 3, BATCH).astype(np.float32), np.float32(0.25)
     expected = np.linspace(0, 1, len(x)).astype(np.float32)
     observed = np.zeros(len(x), dtype=np.float32)
-    loss = noise_terms(lanes, scores, len(x), weights, rate, expected, observed)
+    loss = 0.0
+    for first in range(0, len(x), MOST_NEGATIVES):
+        some = slice(first, first + MOST_NEGATIVES)
+        loss += negative_terms(
+            lanes, scores[some], len(scores[some]), weights, rate, expected[some], observed[some]
+        )
     x = x.astype(np.float64)
     sigma = np.where(x >= 0, 1.0, np.exp(-np.abs(x))) / (1 + np.exp(-np.abs(x)))
     more = sigma - expected[:, None].astype(np.float64)
@@ -270,76 +257,77 @@ def test_the_steps_of_negatives_err_by_less_than_a_millionth():
     assert loss == pytest.approx((weights * np.logaddexp(0, x)).sum(), rel=1e-5)
 
 
-@pytest.mark.parametrize("count", [1, ROWS_AT_ONCE, 96, 97, 500])
+@pytest.mark.parametrize("count", [1, ROWS_AT_ONCE, MOST_NEGATIVES])
 def test_the_loss_of_many_negatives_is_the_sum_of_their_logarithms(count):
     lanes, _ = row_layout(16)
     x = np.random.default_rng(count).normal(scale=2, size=(count, BATCH)).astype(np.float32)
     scores = aligned_zeros(count, BATCH)
     scores[:] = x
     rate, (expected, observed) = np.float32(0), np.zeros((2, count), dtype=np.float32)
-    loss = noise_terms(lanes, scores, count, np.ones(BATCH, np.float32), rate, expected, observed)
+    loss = negative_terms(
+        lanes, scores, count, np.ones(BATCH, np.float32), rate, expected, observed
+    )
     assert loss == pytest.approx(np.logaddexp(0, x.astype(np.float64)).sum(), rel=2e-6)
 
 
-@pytest.mark.parametrize("label", [1.0, -1.0])
-def test_logistic_terms_err_by_less_than_a_millionth(label):
+@pytest.mark.parametrize("rate", [1.0, 0.05])
+def test_coefficients_of_pairs_err_by_less_than_a_millionth(rate):
     lanes, _ = row_layout(16)
     x = np.concatenate([np.linspace(-120, 120, 4001), [0.0, -0.0, 1e-30]]).astype(np.float32)
     count = len(x)
-    scores, steps = np.zeros((2, count + 16), dtype=np.float32)
+    scores = np.zeros(count + 16, dtype=np.float32)
     scores[:count] = x
-    one = np.float32(1)
-    loss = logistic_terms(lanes, scores, count, np.float32(label), one, one, steps)
-    y = label * x.astype(np.float64)
-    sigma = np.where(y >= 0, np.exp(-np.abs(y)), 1.0) / (1 + np.exp(-np.abs(y)))
-    np.testing.assert_allclose(steps[:count], label * sigma, rtol=0, atol=1e-6)
-    assert loss == pytest.approx(np.logaddexp(0, -y).sum(), rel=1e-5)
+    loss = pair_terms(lanes, scores, count, np.float32(rate))
+    x = x.astype(np.float64)
+    sigma = np.where(x >= 0, np.exp(-np.abs(x)), 1.0) / (1 + np.exp(-np.abs(x)))
+    np.testing.assert_allclose(scores[:count] / np.float32(rate), sigma, rtol=0, atol=1e-6)
+    assert loss == pytest.approx(np.logaddexp(0, -x).sum(), rel=1e-5)
 
 
-def test_logistic_terms_scale_by_weight_and_rate():
+def test_the_loss_of_few_pairs_is_theirs_alone():
     lanes, _ = row_layout(16)
     scores = np.full(64, 0.5, dtype=np.float32)
-    steps = np.zeros(64, dtype=np.float32)
-    one, weight, rate = np.float32(1), np.float32(1.5), np.float32(0.05)
-    loss = logistic_terms(lanes, scores, 5, -one, weight, rate, steps)
-    sigma = 1 / (1 + math.exp(-0.5))
-    np.testing.assert_allclose(steps[:5], -0.05 * 1.5 * sigma, rtol=1e-6)
-    assert loss == pytest.approx(5 * 1.5 * math.log1p(math.exp(0.5)), rel=1e-6)
+    loss = pair_terms(lanes, scores, 5, np.float32(0.05))
+    np.testing.assert_allclose(scores[:5], 0.05 / (1 + math.exp(0.5)), rtol=1e-6)
+    assert loss == pytest.approx(5 * math.log1p(math.exp(-0.5)), rel=1e-6)
 
 
-def test_no_step_is_subnormal():
+def test_no_coefficient_is_subnormal():
     """A CPU takes a hundred times as long to multiply by a subnormal number."""
     lanes, _ = row_layout(16)
-    x = np.linspace(-120, 120, 4800).astype(np.float32)
-    steps = np.zeros(4816, dtype=np.float32)
-    one, rate = np.float32(1), np.float32(1e-5)
-    logistic_terms(lanes, np.append(x, np.zeros(16, np.float32)), 4800, one, one, rate, steps)
-    rows = len(x) // BATCH
-    scores = aligned_zeros(rows, BATCH)
-    scores[:] = x.reshape(rows, BATCH)
-    expected, observed = np.zeros((2, rows), dtype=np.float32)
-    noise_terms(lanes, scores, rows, np.ones(BATCH, np.float32), rate, expected, observed)
-    for values in (steps, scores):
-        assert ((values == 0) | (np.abs(values) > np.finfo(np.float32).tiny)).all()
-        assert (values != 0).any()
+    x = np.linspace(-120, 120, 30 * MOST_NEGATIVES * BATCH // 20).astype(np.float32)
+    rate = np.float32(1e-5)
+    of_pairs = np.append(x, np.zeros(16, np.float32))
+    pair_terms(lanes, of_pairs, len(x), rate)
+    for some in np.split(x, len(x) // (BATCH * MOST_NEGATIVES // 2)):
+        rows = len(some) // BATCH
+        scores = aligned_zeros(rows, BATCH)
+        scores[:] = some.reshape(rows, BATCH)
+        expected, observed = np.zeros((2, rows), dtype=np.float32)
+        weights = np.ones(BATCH, np.float32)
+        negative_terms(lanes, scores, rows, weights, rate, expected, observed)
+        for values in (of_pairs, scores):
+            assert ((values == 0) | (np.abs(values) > np.finfo(np.float32).tiny)).all()
+            assert (values != 0).any()
 
 
 def test_the_loss_of_a_nan_is_nan():
     lanes, _ = row_layout(16)
     one = np.float32(1)
-    scores, steps = np.zeros((2, 32), dtype=np.float32)
+    scores = np.zeros(32, dtype=np.float32)
     scores[2] = np.nan
-    assert math.isnan(logistic_terms(lanes, scores, 4, one, one, one, steps))
+    assert math.isnan(pair_terms(lanes, scores, 4, one))
     scores = aligned_zeros(4, BATCH)
     scores[1, 2] = np.nan
     weights, (expected, observed) = np.ones(BATCH, np.float32), np.zeros((2, 4), np.float32)
-    assert math.isnan(noise_terms(lanes, scores, 4, weights, one, expected, observed))
+    assert math.isnan(negative_terms(lanes, scores, 4, weights, one, expected, observed))
 
 
 def test_prefetching_changes_nothing():
     c = Case(50)
     before = c.matrix.copy()
-    prefetch_rows(c.lanes, c.matrix, c.rows, 0, c.slots)
+    for r in range(c.slots):
+        prefetch_row(c.lanes, c.matrix, c.rows, r)
     np.testing.assert_array_equal(c.matrix, before)
 
 
@@ -350,5 +338,5 @@ def test_the_register_code_is_what_runs_here():
     scores = np.zeros(4, dtype=np.float32)
     # Code that comes from the cache cannot be inspected: compile it again.
     fresh: Any = numba.njit(pair_scores.py_func)  # type: ignore[attr-defined]
-    fresh(c.lanes, c.matrix, c.rows, c.centers, c.members, 4, scores)
+    fresh(c.lanes, c.matrix, c.rows, 0, 4, c.centers, 5, scores)
     assert f"<{LANES} x float>" in fresh.inspect_llvm(fresh.signatures[0])

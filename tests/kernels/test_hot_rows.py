@@ -20,15 +20,16 @@ from nw2v.kernels.hot_rows import (
     no_copies,
     replace_by_copies,
 )
-from nw2v.kernels.negative_sampling import negative_sampling_pass, workspace_for
+from nw2v.kernels.negative_sampling import negative_sampling_pass, new_workspace
 from nw2v.kernels.stream import window_law
 from tests.kernels.texts import (
     PORTABLE,
-    negatives_for,
+    batch_law_for,
     parameters_for,
     pieces_of,
     random_text,
     sums,
+    vectors_of,
 )
 
 VOCABULARY, LENGTH = 30, 16
@@ -41,7 +42,7 @@ def copies_of_words(words=7, slices=3, step=1, vocabulary=VOCABULARY, length=LEN
 
 def random_matrices(copies, seed=0):
     generator = np.random.default_rng(seed)
-    rows = VOCABULARY + copies.words
+    rows = VOCABULARY + copies.copied
     centers, outsides = generator.normal(size=(2, rows, LENGTH)).astype(np.float32)
     return centers, outsides
 
@@ -57,8 +58,8 @@ def changed(matrices, copies, seed):
 
 
 def test_one_thread_alone_has_no_copies():
-    assert copies_for(50_000, 112, push=1.0, pieces=1e4, mergers=0).words == 0
-    assert no_copies(112).words == 0
+    assert copies_for(50_000, 112, push_a_piece=1.0, pieces=1e4, mergers=0).copied == 0
+    assert no_copies(112).copied == 0
 
 
 @pytest.mark.parametrize("mergers", [1, 2, 3, 8])
@@ -66,28 +67,32 @@ def test_one_thread_alone_has_no_copies():
 @pytest.mark.parametrize("pieces", [10.0, 39.9, 40.0, 155.0, 1e5])
 @pytest.mark.parametrize("push", [0.0, 20.0, 68.0, 700.0])
 def test_copies_are_merged_often_enough_or_there_are_none(mergers, vocabulary, pieces, push):
-    copies = copies_for(vocabulary, 24, push=push, pieces=pieces, mergers=mergers)
-    if copies.words == 0:
+    copies = copies_for(vocabulary, 24, push_a_piece=push, pieces=pieces, mergers=mergers)
+    if copies.copied == 0:
         slices = mergers
         assert slices > MOST_SLICES or pieces < LEAST_MERGES * slices or push * slices > LARGEST_LAG
         return
     # Each piece merges one slice, and all threads together merge all of them.
-    assert copies.slices % mergers == 0 and copies.step == mergers
+    assert copies.slices % mergers == 0 and copies.stride == mergers
     assert pieces / copies.slices >= LEAST_MERGES and push * copies.slices <= LARGEST_LAG
-    assert 0 < copies.words <= min(vocabulary, MOST_COPIES)
-    assert copies.words / copies.slices * 24 <= FLOATS_A_PIECE
-    assert copies.shift == vocabulary
-    assert copies.center_bases.shape == copies.outside_bases.shape == (copies.words, 24)
+    assert 0 < copies.copied <= min(vocabulary, MOST_COPIES)
+    assert copies.copied / copies.slices * 24 <= FLOATS_A_PIECE
+    assert copies.first_row == vocabulary
+    assert copies.center_bases.shape == copies.outside_bases.shape == (copies.copied, 24)
 
 
 def test_more_words_have_copies_in_longer_texts():
-    found = [copies_for(50_000, 128, push=1.0, pieces=n, mergers=1) for n in (39, 50, 100, 1000)]
-    assert [copies.words for copies in found] == [0, 1024, 2048, 2048]
+    found = [
+        copies_for(50_000, 128, push_a_piece=1.0, pieces=n, mergers=1) for n in (39, 50, 100, 1000)
+    ]
+    assert [copies.copied for copies in found] == [0, 1024, 2048, 2048]
 
 
 def test_fewer_words_have_copies_where_rows_are_long():
-    found = [copies_for(50_000, n, push=100.0, pieces=1e3, mergers=1) for n in (64, 128, 512)]
-    assert [copies.words for copies in found] == [2048, 2048, 512]
+    found = [
+        copies_for(50_000, n, push_a_piece=100.0, pieces=1e3, mergers=1) for n in (64, 128, 512)
+    ]
+    assert [copies.copied for copies in found] == [2048, 2048, 512]
 
 
 def test_words_that_have_copies_stand_for_these():
@@ -156,7 +161,7 @@ def test_a_thread_learns_on_copies_what_it_learns_on_the_words_own_rows(portable
     """Every word of a step, negative or not, stands for the row that the thread works on."""
     _, text, counts = random_text(seed=5, sentences=60)
     law = window_law(counts, window=3, subsample=0.0, shrink=True)
-    negatives = negatives_for(counts, pool=8, remembered=100.0)
+    batch_law = batch_law_for(counts, pool=8, memory=100.0)
     bounds = np.linspace(0, len(text.offsets) - 1, 7).astype(int)
     results = []
     for words in (0, 11):
@@ -165,13 +170,11 @@ def test_a_thread_learns_on_copies_what_it_learns_on_the_words_own_rows(portable
         length = centers.shape[1]
         copies = copies_of_words(words, 2, vocabulary=len(counts), length=length)
         copy_rows(centers, outsides, copies)
-        workspace = workspace_for(
+        workspace = new_workspace(
             len(text.tokens), len(centers), law.window, 8, length, copies if words else None
         )
         pieces, ledger = pieces_of(text, stream_key(1), 0.05, bounds)
-        negative_sampling_pass(
-            comp.lanes, centers, outsides, text, law, negatives, pieces, ledger, workspace
-        )
+        negative_sampling_pass(vectors_of(comp), text, law, batch_law, pieces, ledger, workspace)
         if words:
             # Six pieces merged the two slices in turn, the second one (words 5 to 10) last.
             copied = centers[len(counts) : len(counts) + words]

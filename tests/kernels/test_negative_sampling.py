@@ -12,18 +12,12 @@ from nw2v.jit import COMPILED
 from nw2v.jit.atomics import LINE_BYTES
 from nw2v.jit.batches import BATCH
 from nw2v.jit.random import stream_key
-from nw2v.kernels.batch_sizes import MOST_REMEMBERED
-from nw2v.kernels.negative_sampling import (
-    CENTER_SUM,
-    CENTERS_KNOWN,
-    NEGATIVES_KNOWN,
-    OUTSIDE_SUM,
-    negative_sampling_pass,
-    workspace_for,
-)
+from nw2v.kernels.batch_sizes import LONGEST_MEMORY
+from nw2v.kernels.control_variate import OF_CENTERS, OF_NEGATIVES
+from nw2v.kernels.negative_sampling import negative_sampling_pass, new_workspace
 from nw2v.kernels.noise import TABLE_REPEATS, noise_counts, noise_probabilities
+from nw2v.kernels.piece_plans import COUNTERS
 from nw2v.kernels.stream import Text, window_law
-from nw2v.kernels.window_batches import COUNTERS
 from nw2v.training.parameters import Parameters
 from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream import StreamTrainer
@@ -31,55 +25,54 @@ from nw2v.training.trainer import Progress
 from tests import naive
 from tests.kernels.texts import (
     PORTABLE,
-    negatives_for,
+    batch_law_for,
     parameters_for,
     pieces_of,
     random_text,
     sums,
+    vectors_of,
 )
 
 
-def workspace_of(parameters, text, law, negatives):
-    vocabulary, length = parameters.centers.shape
-    pool = negatives.largest_pool
-    return workspace_for(len(text.tokens), vocabulary, law.window, pool, length)
+def workspace_of(parameters, text, law, batch_law):
+    rows, length = parameters.center_rows.shape
+    return new_workspace(len(text.tokens), rows, law.window, batch_law.local_pool, length)
 
 
-def run(parameters, text, law, negatives, key, rate, bounds=None, workspace=None, last_rate=None):
-    workspace = workspace or workspace_of(parameters, text, law, negatives)
+def run(parameters, text, law, batch_law, key, rate, bounds=None, workspace=None, last_rate=None):
+    workspace = workspace or workspace_of(parameters, text, law, batch_law)
     pieces, ledger = pieces_of(text, key, rate, bounds, last_rate)
-    matrices = parameters.lanes, parameters.centers, parameters.outsides
-    negative_sampling_pass(*matrices, text, law, negatives, pieces, ledger, workspace)
+    negative_sampling_pass(vectors_of(parameters), text, law, batch_law, pieces, ledger, workspace)
     assert ledger.done.all()
     return sums(ledger)
 
 
-def assert_equals_twin(sentences, text, law, negatives, *, dim, portable):
+def assert_equals_twin(sentences, text, law, batch_law, *, dim, portable):
     """Train by the kernel and by the plain twin: all must be equal."""
     # Large steps would make much of what rounding changes.
-    key, rate = stream_key(1, 0, "stream"), min(0.05, 1 / negatives.per_pair)
+    key, rate = stream_key(1, 0, "stream"), min(0.05, 1 / batch_law.negatives_a_pair)
     comp = parameters_for(len(law.keep_limits), dim, portable)
     V, U = comp.center_vectors.astype(np.float64), comp.outside_vectors.astype(np.float64)
-    once = negatives._replace(table=negatives.table[:-TABLE_REPEATS])
+    once = batch_law._replace(table=batch_law.table[:-TABLE_REPEATS])
     sigmas = np.zeros(len(V))
     ref_loss, ref_pairs = naive.negative_sampling_pass(
         V, U, sentences, law, int(key), once, sigmas, rate, rate / 3
     )
-    workspace = workspace_of(comp, text, law, negatives)
+    workspace = workspace_of(comp, text, law, batch_law)
     loss, pairs, _ = run(
-        comp, text, law, negatives, key, rate, workspace=workspace, last_rate=rate / 3
+        comp, text, law, batch_law, key, rate, workspace=workspace, last_rate=rate / 3
     )
     assert pairs == ref_pairs
     assert loss == pytest.approx(ref_loss, rel=1e-5)
     np.testing.assert_allclose(comp.center_vectors, V, atol=2e-5)
     np.testing.assert_allclose(comp.outside_vectors, U, atol=2e-5)
-    np.testing.assert_allclose(workspace.scratch.sigmas, sigmas, atol=2e-5)
+    np.testing.assert_allclose(workspace.memory.sigmas[: len(V)], sigmas, atol=2e-5)
     assert (comp.centers[:, dim:] == 0).all() and (comp.outsides[:, dim:] == 0).all()
 
 
 SETTINGS = [
     # dim, window, subsample, shrink, pool, K, windows of a batch, parts, alike, pairs alike,
-    # remembered, most changes, concentration
+    # memory, most changes, concentration
     (5, 2, 0.0, True, 8, 1, 32, 1, 2, 1e6, 100, 80.0, 0.0),
     (20, 5, 0.05, True, 16, 5, 3, 1, 2, 1e6, 50, 1e9, 1.0),
     (33, 3, 0.0, False, 24, 7, 32, 4, 2, 2.0, 256, 1e9, 1.0),
@@ -104,7 +97,7 @@ SETTINGS = [
         "parts",
         "alike",
         "pairs_alike",
-        "remembered",
+        "memory",
         "most_changes",
         "concentration",
     ),
@@ -112,16 +105,16 @@ SETTINGS = [
 )
 def test_a_pass_equals_the_plain_twin(
     portable, dim, window, subsample, shrink, pool, K, windows, parts, alike, pairs_alike,
-    remembered, most_changes, concentration,
+    memory, most_changes, concentration,
 ):  # fmt: skip
     sentences, text, counts = random_text(dim, sentences=20 if COMPILED else 6)
     law = window_law(counts, window=window, subsample=subsample, shrink=shrink)
-    negatives = negatives_for(
+    batch_law = batch_law_for(
         counts, pool=pool, K=K, windows=windows, parts=parts, alike=alike, pairs_alike=pairs_alike,
-        remembered=remembered, most_changes=most_changes, concentration=concentration,
-        largest_pool=pool + 4,
+        memory=memory, most_changes=most_changes, concentration=concentration,
+        local_pool=pool + 4,
     )  # fmt: skip
-    assert_equals_twin(sentences, text, law, negatives, dim=dim, portable=portable)
+    assert_equals_twin(sentences, text, law, batch_law, dim=dim, portable=portable)
 
 
 @pytest.mark.parametrize("portable", PORTABLE)
@@ -138,20 +131,20 @@ def test_full_batches_and_short_ones_in_turn_equal_the_plain_twin(portable, pool
     lengths = [len(batch) for batch in naive.batches_of(tokens.tolist(), BATCH, 4)]
     assert lengths.count(BATCH) > 5 and min(lengths) < BATCH // 2
     law = window_law(counts, window=3, subsample=0.0, shrink=True)
-    negatives = negatives_for(counts, pool=pool, K=2, alike=4)
+    batch_law = batch_law_for(counts, pool=pool, K=2, alike=4)
     text = Text(tokens, np.array([0, len(tokens)]))
-    assert_equals_twin([tokens.tolist()], text, law, negatives, dim=9, portable=portable)
+    assert_equals_twin([tokens.tolist()], text, law, batch_law, dim=9, portable=portable)
 
 
 def test_pieces_in_one_call_are_those_of_a_call_each():
     """Some of the pieces have no words."""
     _, text, counts = random_text(6, vocabulary=50, sentences=60)
     law = window_law(counts, window=3, subsample=0.0, shrink=True)
-    negatives, end = negatives_for(counts), len(text.offsets) - 1
+    batch_law, end = batch_law_for(counts), len(text.offsets) - 1
     bounds = [0, 0, 0, 20, 45, 45, end, end]
 
     def train(parameters, *calls):
-        of_text = parameters, text, law, negatives
+        of_text = parameters, text, law, batch_law
         workspace = workspace_of(*of_text)
         for bounds in calls:
             yield run(*of_text, stream_key(2), 0.05, bounds, workspace)
@@ -169,17 +162,17 @@ def test_a_piece_without_words_is_done_at_once():
     _, text, counts = random_text(2)
     law = window_law(counts, window=2, subsample=0.0, shrink=True)
     law = law._replace(keep_limits=np.full_like(law.keep_limits, -1), certain=len(counts) - 1)
-    arguments = parameters_for(30, 4, False), text, law, negatives_for(counts)
+    arguments = parameters_for(30, 4, False), text, law, batch_law_for(counts)
     assert run(*arguments, stream_key(1), 0.1) == (0.0, 0, 0)
 
 
 def test_a_learning_rate_of_zero_changes_nothing():
     _, text, counts = random_text(3)
     law = window_law(counts, window=3, subsample=0.0, shrink=True)
-    negatives = negatives_for(counts)
+    batch_law = batch_law_for(counts)
     parameters = parameters_for(len(counts), 10, portable=False)
     before = parameters.centers.copy(), parameters.outsides.copy()
-    loss, pairs, kept = run(parameters, text, law, negatives, stream_key(1), 0.0)
+    loss, pairs, kept = run(parameters, text, law, batch_law, stream_key(1), 0.0)
     assert loss > 0 and pairs > 0 and kept == len(text.tokens)
     np.testing.assert_array_equal(parameters.centers, before[0])
     np.testing.assert_array_equal(parameters.outsides, before[1])
@@ -217,16 +210,16 @@ def test_the_mean_gradient_is_that_of_k_negatives_for_each_pair():
     rate, draws, vary = 1e-3, 20_000, []
     mean_sigmas = (1 / (1 + np.exp(-U @ V[words].T))).mean(axis=1)
     for sigmas in (np.zeros(vocabulary), np.linspace(0, 1, vocabulary), mean_sigmas):
-        negatives = negatives_for(counts, pool=pool, K=K)
-        workspace = workspace_of(start, text, law, negatives)
+        batch_law = batch_law_for(counts, pool=pool, K=K)
+        workspace = workspace_of(start, text, law, batch_law)
         losses = np.zeros(draws)
         steps_V, steps_U, squares = np.zeros_like(V), np.zeros_like(U), 0.0
         for n in range(draws):
             start.center_vectors[:], start.outside_vectors[:] = V, U
-            workspace.scratch.sigmas[:] = sigmas
+            workspace.memory.sigmas[:vocabulary] = sigmas
             # All four windows have three outside words.
-            remember(workspace, (P * sigmas) @ U, 3 * K / pool * V[words].mean(axis=0))
-            losses[n] = run(start, text, law, negatives, stream_key(n), rate, None, workspace)[0]
+            remember(workspace, pool, (P * sigmas) @ U, 3 * K / pool * V[words].mean(axis=0))
+            losses[n] = run(start, text, law, batch_law, stream_key(n), rate, None, workspace)[0]
             step_V, step_U = start.center_vectors - V, start.outside_vectors - U
             steps_V += step_V / draws
             steps_U += step_U / draws
@@ -240,12 +233,12 @@ def test_the_mean_gradient_is_that_of_k_negatives_for_each_pair():
     assert vary[2] < 0.6 * vary[0]
 
 
-def remember(workspace, mean_of_outsides, mean_of_centers):
+def remember(workspace, pool, mean_of_outsides, mean_of_centers):
     """Let means be known as well as can be."""
-    scratch, dim = workspace.scratch, len(mean_of_centers)
-    scratch.amounts[[NEGATIVES_KNOWN, CENTERS_KNOWN]] = MOST_REMEMBERED
-    for row, mean in ((OUTSIDE_SUM, mean_of_outsides), (CENTER_SUM, mean_of_centers)):
-        scratch.means[row, :dim] = MOST_REMEMBERED * mean
+    memory, dim = workspace.memory, len(mean_of_centers)
+    memory.known[:] = LONGEST_MEMORY, LONGEST_MEMORY, pool
+    for row, mean in ((OF_NEGATIVES, mean_of_outsides), (OF_CENTERS, mean_of_centers)):
+        memory.sums[row, :dim] = LONGEST_MEMORY * mean
 
 
 def test_the_expectation_holds_for_windows_taken_in_parts():
@@ -264,9 +257,9 @@ def test_the_expectation_holds_for_windows_taken_in_parts():
             if j != i:
                 expected += np.logaddexp(0, -scores[c, words[j]])
                 expected += K * (P * np.logaddexp(0, scores[c])).sum()
-    negatives = negatives_for(counts, K=K, windows=4, parts=3)
+    batch_law = batch_law_for(counts, K=K, windows=4, parts=3)
     draws = 2000 if COMPILED else 50
-    losses = [run(parameters, text, law, negatives, stream_key(n), 0.0)[0] for n in range(draws)]
+    losses = [run(parameters, text, law, batch_law, stream_key(n), 0.0)[0] for n in range(draws)]
     assert np.mean(losses) == pytest.approx(expected, abs=5 * np.std(losses) / draws**0.5)
 
 
@@ -317,18 +310,18 @@ def test_a_text_that_repeats_a_few_words_for_pages_trains_stably(words, window, 
 def test_a_large_vocabulary_whose_words_share_counters():
     sentences, text, counts = random_text(6, vocabulary=3 * COUNTERS, sentences=40)
     law = window_law(counts, window=3, subsample=0.0, shrink=True)
-    negatives = negatives_for(counts**0.75, alike=1)
-    assert_equals_twin(sentences, text, law, negatives, dim=8, portable=False)
+    batch_law = batch_law_for(counts**0.75, alike=1)
+    assert_equals_twin(sentences, text, law, batch_law, dim=8, portable=False)
 
 
 def test_training_lowers_the_loss():
     _, text, counts = random_text(5, sentences=60)
     law = window_law(counts, window=3, subsample=0.0, shrink=True)
-    negatives = negatives_for(counts, pool=16, K=2)
+    batch_law = batch_law_for(counts, pool=16, K=2)
     parameters = Parameters(len(counts), 10, seed=1, initial_scale=1.0)
     losses = []
     for epoch in range(20 if COMPILED else 5):
-        loss, pairs, _ = run(parameters, text, law, negatives, stream_key(1, epoch), 0.1)
+        loss, pairs, _ = run(parameters, text, law, batch_law, stream_key(1, epoch), 0.1)
         losses.append(loss / pairs)
     assert losses[0] == pytest.approx(3 * np.log(2), abs=0.2)
     assert losses[-1] < losses[0] - (0.05 if COMPILED else 0.01)
@@ -342,32 +335,32 @@ def test_running_means_are_those_of_the_last_negatives_and_centers():
     """
     _, text, counts = random_text(8, vocabulary=12, sentences=40)
     law = window_law(counts, window=2, subsample=0.0, shrink=False)
-    negatives = negatives_for(counts, K=3, remembered=200.0)
+    batch_law = batch_law_for(counts, K=3, memory=200.0)
     parameters = parameters_for(12, 6, portable=False, seed=3)
-    workspace = workspace_of(parameters, text, law, negatives)
-    scratch, calls = workspace.scratch, 400
-    scratch.sigmas[:] = 0.5
+    workspace = workspace_of(parameters, text, law, batch_law)
+    memory, calls = workspace.memory, 400
+    memory.sigmas[:] = 0.5
     means, sigmas = np.zeros((2, 6)), np.zeros(12)
     for n in range(calls):
-        run(parameters, text, law, negatives, stream_key(n), 0.0, None, workspace)
+        run(parameters, text, law, batch_law, stream_key(n), 0.0, None, workspace)
         if n >= calls // 2:
-            means += scratch.means[[OUTSIDE_SUM, CENTER_SUM], :6] / [[200], [400]] / (calls // 2)
-            sigmas += scratch.sigmas / (calls // 2)
-    known = scratch.amounts[[NEGATIVES_KNOWN, CENTERS_KNOWN]]
+            means += memory.sums[[OF_NEGATIVES, OF_CENTERS], :6] / [[200], [400]] / (calls // 2)
+            sigmas += memory.sigmas[:12] / (calls // 2)
+    known = memory.known[[OF_NEGATIVES, OF_CENTERS]]
     assert known == pytest.approx([200, 400], rel=0.02)
     P = noise_probabilities(noise_counts(counts / counts.sum()))
     expected = [(P * sigmas) @ parameters.outside_vectors, np.zeros(6)]
     for sentence in np.split(text.tokens, text.offsets[1:-1]):
         for i, word in enumerate(sentence):
             outside_words = min(i, 2) + min(len(sentence) - 1 - i, 2)
-            weight = outside_words * 3 / negatives.pool
+            weight = outside_words * 3 / batch_law.pool
             expected[1] += weight * parameters.center_vectors[word] / len(text.tokens)
     np.testing.assert_allclose(means, expected, atol=0.02)
 
     alone = Text(text.tokens, np.arange(len(text.tokens) + 1))
-    before = scratch.sigmas.copy()
-    run(parameters, alone, law, negatives, stream_key(0), 0.1, None, workspace)
-    np.testing.assert_array_equal(scratch.sigmas, before)
+    before = memory.sigmas.copy()
+    run(parameters, alone, law, batch_law, stream_key(0), 0.1, None, workspace)
+    np.testing.assert_array_equal(memory.sigmas, before)
 
 
 def test_means_are_forgotten_where_a_piece_names_few_words_and_begin_anew_after_it():
@@ -375,13 +368,13 @@ def test_means_are_forgotten_where_a_piece_names_few_words_and_begin_anew_after_
     many = Text(np.arange(200, dtype=np.int32), np.array([0, 200]))
     parameters, counts = parameters_for(200, 6, portable=False), np.ones(200, dtype=int)
     law = window_law(counts, window=2, subsample=0.0, shrink=False)
-    negatives = negatives_for(counts, remembered=256.0, most_changes=120.0, concentration=0.005)
-    workspace = workspace_of(parameters, many, law, negatives)
-    scratch, known = workspace.scratch, []
+    batch_law = batch_law_for(counts, memory=256.0, most_changes=120.0, concentration=0.005)
+    workspace = workspace_of(parameters, many, law, batch_law)
+    memory, expectation, known = workspace.memory, workspace.scratch.expectation, []
     for text in (many, few, many):
-        run(parameters, text, law, negatives, stream_key(1), 0.0, None, workspace)
-        known.append(scratch.amounts[[NEGATIVES_KNOWN, CENTERS_KNOWN]].tolist())
-        assert scratch.means.any() == scratch.expected.any() == (text is many)
+        run(parameters, text, law, batch_law, stream_key(1), 0.0, None, workspace)
+        known.append(memory.known[[OF_NEGATIVES, OF_CENTERS]].tolist())
+        assert memory.sums.any() == expectation.sigmas.any() == (text is many)
     assert known[0] == known[2] and known[0][0] > 40 and known[0][1] > 100
     assert known[1] == [0, 0]
 
@@ -394,6 +387,6 @@ def test_what_a_thread_writes_shares_no_cache_line_with_what_another_needs():
             return set().union(*map(lines_of, room))
         return {(room.ctypes.data + byte) // LINE_BYTES for byte in range(room.nbytes)}
 
-    spaces = [workspace_for(40, 50, 2, 4, 24) for _ in range(2)]
+    spaces = [new_workspace(40, 50, 2, 4, 24) for _ in range(2)]
     first, second = map(lines_of, spaces)
     assert first and not first & second

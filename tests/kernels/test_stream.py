@@ -12,8 +12,8 @@ from nw2v.jit.random import stream_key
 from nw2v.kernels.stream import (
     Text,
     draw_windows,
+    new_windows,
     window_law,
-    windows_for,
 )
 from tests import naive
 from tests.kernels.texts import random_text
@@ -21,7 +21,7 @@ from tests.kernels.texts import random_text
 
 def drawn(text, law, key, first=0, last=None):
     last = len(text.offsets) - 1 if last is None else last
-    room = windows_for(len(text.tokens))
+    room = new_windows(len(text.tokens))
     kept = draw_windows(text, law, key, first, last, room)
     words = room.words[:kept]
     return [
@@ -62,7 +62,7 @@ def test_the_law_of_large_numbers_holds_for_keeping_and_for_half_widths():
     tokens = np.tile(np.array([0, 1], dtype=np.int32), 10_000)
     text = Text(tokens, np.array([0, 20_000], dtype=np.int64))
     window = 4
-    room = windows_for(20_000)
+    room = new_windows(20_000)
     law = window_law(np.array([10_000, 10_000]), window=window, subsample=0.02, shrink=True)
     kept = draw_windows(text, law, stream_key(5), 0, 1, room)
     probability = keep_probabilities(np.array([1, 1]), 0.02)[0]

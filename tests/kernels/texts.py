@@ -6,10 +6,11 @@ import numpy as np
 
 from nw2v.jit import COMPILED
 from nw2v.jit.batches import BATCH
+from nw2v.kernels.negative_sampling import Vectors
 from nw2v.kernels.noise import noise_counts, noise_table
+from nw2v.kernels.piece_plans import BatchLaw
 from nw2v.kernels.pieces import Pieces, ledger_for
 from nw2v.kernels.stream import Text
-from nw2v.kernels.window_batches import Negatives
 from nw2v.training.parameters import Parameters
 
 # Without compilation there is one path alone.
@@ -27,7 +28,7 @@ def random_text(seed=0, vocabulary=30, sentences=40, longest=20):
     return words, Text(tokens, offsets), np.bincount(tokens, minlength=vocabulary)
 
 
-def negatives_for(
+def batch_law_for(
     counts,
     *,
     pool=8,
@@ -36,17 +37,22 @@ def negatives_for(
     parts=1,
     alike=2,
     pairs_alike=1e6,
-    remembered=100.0,
+    memory=100.0,
     most_changes=1e9,
-    largest_pool=None,
+    local_pool=None,
     concentration=1.0,
 ):
     """Negative samples by these counts, and how many windows share them."""
     table = noise_table(noise_counts(counts / counts.sum()), 1)
-    return Negatives(
-        table, pool, largest_pool or pool, float(K), windows, parts, alike, pairs_alike, remembered,
+    return BatchLaw(
+        table, pool, local_pool or pool, float(K), windows, parts, alike, pairs_alike, memory,
         most_changes, concentration,
     )  # fmt: skip
+
+
+def vectors_of(parameters):
+    """What the kernels train."""
+    return Vectors(parameters.lanes, parameters.center_rows, parameters.outside_rows)
 
 
 def parameters_for(vocabulary, dim, portable, seed=0):

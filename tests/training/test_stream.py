@@ -18,7 +18,7 @@ from nw2v.corpus.cache import ArrayWriter, let_go, open_arrays
 from nw2v.jit import COMPILED
 from nw2v.jit.file_reads import CAN_READ, NO_FILE
 from nw2v.kernels import hot_rows
-from nw2v.kernels.batch_sizes import LEAST_REMEMBERED, MOST_REMEMBERED
+from nw2v.kernels.batch_sizes import LEAST_MEMORY, LONGEST_MEMORY
 from nw2v.kernels.naive_softmax import BLOCK_ROWS, BLOCKS_A_MEMBER
 from nw2v.kernels.pieces import complete_piece
 from nw2v.training import stream
@@ -206,7 +206,7 @@ def test_an_interrupt_ends_all_threads(settings):
 
 
 def copied_words(trainer):
-    return [workspace.copies.words for workspace in trainer._workspaces]
+    return [workspace.copies.copied for workspace in trainer._workspaces]
 
 
 def assert_merged(trainer):
@@ -265,9 +265,11 @@ def test_every_second_thread_has_copies_and_slices_of_its_own(threads, first_sli
     monkeypatch.setattr(hot_rows, "LARGEST_LAG", 1e9)
     trainer = stream_trainer(times=MUCH, threads=threads, epochs=1, window=2, learning_rate=0.01)
     copies = [workspace.copies for workspace in trainer._workspaces]
-    assert [its.words for its in copies] == [WORDS * (k % 2) for k in range(threads)]
+    assert [its.copied for its in copies] == [WORDS * (k % 2) for k in range(threads)]
     assert [its.first_slice for its in copies[1::2]] == first_slices
-    assert {(its.slices % its.step, its.step) for its in copies[1::2]} == {(0, len(first_slices))}
+    assert {(its.slices % its.stride, its.stride) for its in copies[1::2]} == {
+        (0, len(first_slices))
+    }
     assert len({its.center_bases.ctypes.data for its in copies[1::2]}) == 1
     last = run(trainer)[-1]
     assert_merged(trainer)
@@ -286,7 +288,7 @@ def test_copies_are_merged_as_often_as_pushes_and_pieces_want(monkeypatch):
     text = encoded_text(times=2)
     for settings in ({}, {"negatives": 60}, {"threads": 3}):
         trainer = stream_trainer(text=text, **{"threads": 2, "shrink_window": False} | settings)
-        plan, sampling = told[-1], trainer._pass.negatives
+        plan, sampling = told[-1], trainer._pass.batch_law
         threads = trainer.threads if COMPILED else 1
         pieces, others = len(trainer._bounds) - 1, {1: 1, 2: 1, 3: 2}[threads]
         assert plan["mergers"] == threads // 2
@@ -296,12 +298,12 @@ def test_copies_are_merged_as_often_as_pushes_and_pieces_want(monkeypatch):
         counts = np.bincount(text.tokens, minlength=WORDS)
         noise = counts**0.75 / (counts**0.75).sum()
         share = max(
-            (counts / counts.sum()).max() * (1 + sampling.per_pair),
-            noise.max() * sampling.per_pair,
+            (counts / counts.sum()).max() * (1 + sampling.negatives_a_pair),
+            noise.max() * sampling.negatives_a_pair,
         )
         push = others * rate * pairs * share * len(text.tokens) / pieces
-        assert plan["push"] == pytest.approx(push, rel=0.02)
-    assert trainer._pass._copies.words == 0
+        assert plan["push_a_piece"] == pytest.approx(push, rel=0.02)
+    assert trainer._pass._copies.copied == 0
 
 
 def test_short_texts_and_repeatable_training_have_no_copies():
@@ -484,22 +486,22 @@ def test_pieces_that_may_cut_sentences_are_of_one_size(tokens):
 
 
 def test_less_is_expected_of_negatives_in_small_vocabularies_and_with_many_threads():
-    def negatives_of(vocabulary, threads, **changes):
+    def batch_law_of(vocabulary, threads, **changes):
         counts = (1e6 / np.arange(1, vocabulary + 1)).astype(np.int64) + 1
         text = EncodedText(np.zeros(9, dtype=np.int32), np.array([0, 9]))
         parameters = Parameters(vocabulary, 4, seed=1, initial_scale=1.0)
         settings = TrainingSettings(dim=4, epochs=1, threads=threads, **changes).resolved(counts)
         trainer = StreamTrainer(text, counts, parameters, settings)
         assert isinstance(trainer._pass, NegativeSamplingPass)
-        return trainer._pass.negatives
+        return trainer._pass.batch_law
 
-    usual = negatives_of(20_000, 2)
-    assert usual.remembered == MOST_REMEMBERED and usual.pool == 12
-    many = negatives_of(20_000, 8)
-    assert LEAST_REMEMBERED <= many.remembered < MOST_REMEMBERED and many.pool > usual.pool
-    for nothing in (negatives_of(20_000, 64), negatives_of(20, 1, learning_rate=0.05)):
-        assert nothing.remembered == 0 and nothing.pool == 24
+    usual = batch_law_of(20_000, 2)
+    assert usual.memory == LONGEST_MEMORY and usual.pool == 12
+    many = batch_law_of(20_000, 8)
+    assert LEAST_MEMORY <= many.memory < LONGEST_MEMORY and many.pool > usual.pool
+    for nothing in (batch_law_of(20_000, 64), batch_law_of(20, 1, learning_rate=0.05)):
+        assert nothing.memory == 0 and nothing.pool == 24
     # In deterministic mode it does not depend on the threads.
-    alone = [negatives_of(20_000, threads, deterministic=True) for threads in (1, 4)]
+    alone = [batch_law_of(20_000, threads, deterministic=True) for threads in (1, 4)]
     few, more = (found._replace(table=None) for found in alone)  # but for the array
     assert few == more
