@@ -3,22 +3,19 @@
 And memory that they must not share by accident: what one thread writes all the time must not lie
 beside what another one needs, since each write takes the cache line from the other's core.
 
-Each function of kernels is a plain one beside the LLVM code that compiled kernels run. Without
-compilation (NUMBA_DISABLE_JIT=1) the plain one is right only where no other thread writes.
+Each function of kernels is a plain one beside LLVM code (`nw2v.jit.intrinsics`). Without
+compilation the plain one runs, which is right only where no other thread writes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
 
-from nw2v.jit.compile import IN_CALLERS
+from nw2v.jit.intrinsics import also_emitted
 
 BYTES = 8
 LINE_BYTES = 128
@@ -57,65 +54,21 @@ def publish(numbers, place, value):  # type: ignore[no-untyped-def]
     numbers[place] = value
 
 
-def _emit_fetch_and_add(builder: ir.IRBuilder, address: ir.Value, amount: ir.Value) -> ir.Value:
-    return builder.atomic_rmw("add", address, amount, "acq_rel")
+def _emit_fetch_and_add(builder: ir.IRBuilder, arguments: list[ir.Value]) -> ir.Value:
+    numbers, place, amount = arguments
+    return builder.atomic_rmw("add", builder.gep(numbers, [place]), amount, "acq_rel")
 
 
-def _emit_observe(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
-    return builder.load_atomic(address, "acquire", BYTES)
+def _emit_observe(builder: ir.IRBuilder, arguments: list[ir.Value]) -> ir.Value:
+    numbers, place = arguments
+    return builder.load_atomic(builder.gep(numbers, [place]), "acquire", BYTES)
 
 
-def _emit_publish(builder: ir.IRBuilder, address: ir.Value, value: ir.Value) -> None:
-    builder.store_atomic(value, address, "release", BYTES)
+def _emit_publish(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
+    numbers, place, value = arguments
+    builder.store_atomic(value, builder.gep(numbers, [place]), "release", BYTES)
 
 
-def _compiled(
-    emit: Callable[..., ir.Value | None], more_arguments: int, result: Any
-) -> Callable[..., Any]:
-    """Make what `emit` writes for the address of ``numbers[place]`` callable in kernels."""
-
-    @intrinsic
-    def call(typing_context, numbers, place, *values):  # type: ignore[no-untyped-def]
-        def generate(context, builder, signature, given):  # type: ignore[no-untyped-def]
-            array, index, rest = signature.args
-            data = context.make_array(array)(context, builder, given[0]).data
-            offset = context.cast(builder, given[1], index, types.int64)
-            numbers_64 = [
-                context.cast(builder, builder.extract_value(given[2], k), rest[k], types.int64)
-                for k in range(more_arguments)
-            ]
-            value = emit(builder, builder.gep(data, [offset]), *numbers_64)
-            return context.get_dummy_value() if value is None else value
-
-        return result(numbers, place, types.StarArgTuple(values)), generate
-
-    return call
-
-
-_fetch_and_add = _compiled(_emit_fetch_and_add, 1, types.int64)
-_observe = _compiled(_emit_observe, 0, types.int64)
-_publish = _compiled(_emit_publish, 1, types.void)
-
-
-@overload(fetch_and_add, jit_options=IN_CALLERS)
-def _choose_fetch_and_add(numbers, place, amount):  # type: ignore[no-untyped-def]
-    def compiled(numbers, place, amount):  # type: ignore[no-untyped-def]
-        return _fetch_and_add(numbers, place, amount)
-
-    return compiled
-
-
-@overload(observe, jit_options=IN_CALLERS)
-def _choose_observe(numbers, place):  # type: ignore[no-untyped-def]
-    def compiled(numbers, place):  # type: ignore[no-untyped-def]
-        return _observe(numbers, place)
-
-    return compiled
-
-
-@overload(publish, jit_options=IN_CALLERS)
-def _choose_publish(numbers, place, value):  # type: ignore[no-untyped-def]
-    def compiled(numbers, place, value):  # type: ignore[no-untyped-def]
-        _publish(numbers, place, value)
-
-    return compiled
+also_emitted(fetch_and_add, _emit_fetch_and_add, "Nii", types.int64)
+also_emitted(observe, _emit_observe, "Ni", types.int64)
+also_emitted(publish, _emit_publish, "Nii")

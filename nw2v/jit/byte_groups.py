@@ -7,14 +7,12 @@ that Numba serves has in some form.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+
+from nw2v.jit.intrinsics import also_emitted
 
 GROUP = 64
 _BYTE, _WORD = ir.IntType(8), ir.IntType(64)
@@ -134,7 +132,7 @@ def _emit_count_bits(builder: ir.IRBuilder, arguments: list[ir.Value]) -> ir.Val
     return builder.ctpop(arguments[0])
 
 
-def _emit_prefetch(builder: ir.IRBuilder, arguments: list[ir.Value]) -> ir.Value:
+def _emit_prefetch(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
     data, item = arguments
     number = ir.IntType(32)
     address = builder.bitcast(builder.gep(data, [item]), _BYTE.as_pointer())
@@ -142,63 +140,12 @@ def _emit_prefetch(builder: ir.IRBuilder, arguments: list[ir.Value]) -> ir.Value
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
     for_reading, into_all_caches, of_data = 0, 3, 1
     builder.call(function, [address, number(for_reading), number(into_all_caches), number(of_data)])
-    return _WORD(0)
 
 
-def _compiled(
-    emit: Callable[[ir.IRBuilder, list[ir.Value]], ir.Value], result: Any
-) -> Callable[..., Any]:
-    """Make what `emit` writes callable from compiled code.
+# --- both together -------------------------------------------------------------------------------
 
-    Arrays reach `emit` as the address of their data, integers as 64 bits.
-    """
-
-    @intrinsic
-    def call(typing_context, *arguments):  # type: ignore[no-untyped-def]
-        def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
-            given = []
-            for k, argument in enumerate(signature.args[0]):
-                value = builder.extract_value(values[0], k)
-                if isinstance(argument, types.Array):
-                    given.append(context.make_array(argument)(context, builder, value).data)
-                else:
-                    given.append(context.cast(builder, value, argument, types.uint64))
-            return emit(builder, given)
-
-        return result(types.StarArgTuple(arguments)), generate
-
-    return call
-
-
-_classify_bytes = _compiled(_emit_classify, types.UniTuple(types.uint64, 3))
-_eight_bytes = _compiled(_emit_eight_bytes, types.uint64)
-_lowest_bit = _compiled(_emit_lowest_bit, types.uint64)
-_count_bits = _compiled(_emit_count_bits, types.uint64)
-_prefetch = _compiled(_emit_prefetch, types.uint64)
-
-
-@overload(classify_bytes, inline="always")
-def _choose_classify_bytes(text, position, case_bit, out, is_there):  # type: ignore[no-untyped-def]
-    return lambda text, position, case_bit, out, is_there: _classify_bytes(
-        text, position, case_bit, out, is_there
-    )
-
-
-@overload(eight_bytes, inline="always")
-def _choose_eight_bytes(array, position):  # type: ignore[no-untyped-def]
-    return lambda array, position: _eight_bytes(array, position)
-
-
-@overload(lowest_bit, inline="always")
-def _choose_lowest_bit(bits):  # type: ignore[no-untyped-def]
-    return lambda bits: _lowest_bit(bits)
-
-
-@overload(count_bits, inline="always")
-def _choose_count_bits(bits):  # type: ignore[no-untyped-def]
-    return lambda bits: _count_bits(bits)
-
-
-@overload(prefetch, inline="always")
-def _choose_prefetch(array, item):  # type: ignore[no-untyped-def]
-    return lambda array, item: _prefetch(array, item)
+also_emitted(classify_bytes, _emit_classify, "biibi", types.UniTuple(types.uint64, 3))
+also_emitted(eight_bytes, _emit_eight_bytes, "bi", types.uint64)
+also_emitted(lowest_bit, _emit_lowest_bit, "i", types.uint64)
+also_emitted(count_bits, _emit_count_bits, "i", types.uint64)
+also_emitted(prefetch, _emit_prefetch, "ai")

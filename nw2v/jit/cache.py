@@ -21,7 +21,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,18 @@ class KernelCache(FunctionCache):
             _warn_once(f"{self._cache_path}: {error.strerror or error}")
         finally:
             self._files.release(self._index_key(signature, data.codegen))
+
+    def released_after(self, compile_signature: Callable[..., Any]) -> Callable[..., Any]:
+        """Let others that wait for the function go on, however its compilation ends."""
+
+        @wraps(compile_signature)
+        def compiled(signature: Any) -> Any:
+            try:
+                return compile_signature(signature)
+            finally:
+                self._files.release_all()
+
+        return compiled
 
 
 def kernel_cache(function: Callable[..., Any]) -> KernelCache | None:
@@ -243,7 +255,14 @@ class CodeFiles:
 
     def release(self, key: tuple[Any, ...]) -> None:
         """Let others that wait for a key go on."""
-        path = self._lock_path(key)
+        self._release(self._lock_path(key))
+
+    def release_all(self) -> None:
+        """Let others go on, whatever they wait for."""
+        for name in list(self._claims):
+            self._release(self._folder / name)
+
+    def _release(self, path: Path) -> None:
         descriptor = self._claims.pop(path.name, None)
         if descriptor is not None:
             with contextlib.suppress(OSError):

@@ -80,6 +80,7 @@ def _cached(dispatcher: Any) -> Any:
         cache = kernel_cache(dispatcher.py_func)
         if cache is not None:
             dispatcher._cache = cache
+            dispatcher.compile = cache.released_after(dispatcher.compile)
     return dispatcher
 
 
@@ -138,7 +139,9 @@ def _do_not_import_scipy() -> None:
         return
     from numba.np import linalg
 
-    asked = linalg.ensure_blas
+    asked = getattr(linalg, "ensure_blas", None)
+    if asked is None:  # Another Numba asks in another way.
+        return
     linalg.ensure_blas = lambda: None
     try:
         from numba.np import arraymath

@@ -15,9 +15,10 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
 from nw2v.jit.compile import IN_CALLERS
+from nw2v.jit.intrinsics import emitted
 
 NO_FILE = -1
 """In place of a file's descriptor."""
@@ -51,22 +52,16 @@ def read_numbers(file, first, count, numbers):  # type: ignore[no-untyped-def]
     return True
 
 
-def _call(typing_context, file, numbers, size, place):  # type: ignore[no-untyped-def]
-    def generate(context, builder, signature, given):  # type: ignore[no-untyped-def]
-        byte, int32, int64 = ir.IntType(8).as_pointer(), ir.IntType(32), ir.IntType(64)
-        kind = ir.FunctionType(int64, [int32, byte, int64, int64])
-        function = cgutils.get_or_insert_function(builder.module, kind, "pread")
-        descriptor, size_64, place_64 = (
-            context.cast(builder, given[k], signature.args[k], wanted)
-            for k, wanted in ((0, types.int32), (2, types.int64), (3, types.int64))
-        )
-        data = context.make_array(signature.args[1])(context, builder, given[1]).data
-        return builder.call(function, [descriptor, builder.bitcast(data, byte), size_64, place_64])
-
-    return types.int64(file, numbers, size, place), generate
+def _emit_pread(builder: ir.IRBuilder, arguments: list[ir.Value]) -> ir.Value:
+    file, data, size, place = arguments
+    byte, int32, int64 = ir.IntType(8).as_pointer(), ir.IntType(32), ir.IntType(64)
+    kind = ir.FunctionType(int64, [int32, byte, int64, int64])
+    function = cgutils.get_or_insert_function(builder.module, kind, "pread")
+    given = [builder.trunc(file, int32), builder.bitcast(data, byte), size, place]
+    return builder.call(function, given)
 
 
-_pread: Any = intrinsic(_call)
+_pread: Any = emitted("pread", _emit_pread, "iaii", types.int64)
 
 
 @overload(read_numbers, jit_options=IN_CALLERS)

@@ -1,7 +1,7 @@
 """Registers: how rows of vectors lie in memory, and the blocks that register code is made of.
 
-Heavy arithmetic is written twice: as a plain function, and as LLVM code that a function `_emit_...`
-writes (`nw2v.jit.batches` for negative sampling, `nw2v.jit.softmax_rows` for the naive softmax).
+Heavy arithmetic is written twice (`nw2v.jit.intrinsics`): as a plain function and as LLVM code, in
+`nw2v.jit.batches` for negative sampling, in `nw2v.jit.softmax_rows` for the naive softmax.
 Each such primitive takes `lanes` first. Where its type is a tuple of n numbers, a row is n
 registers of `LANES` floats and the LLVM code runs: rows live in registers, several sums are in
 flight, products and sums are fused. Where `lanes` is the empty tuple, the plain function is
@@ -11,20 +11,19 @@ compiled as it stands: the portable path, and the oracle of the other. Without c
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.core.registry import cpu_target
 
 from nw2v.jit.atomics import zeros_on_own_lines
-from nw2v.jit.compile import IN_CALLERS
+from nw2v.jit.intrinsics import also_emitted
 
 FLOAT_BYTES = 4
 
@@ -36,20 +35,25 @@ SMALLEST_EXPONENT = -60.0
 LONGEST_ROW = 1024
 
 
-def _host_lanes() -> int:
-    """Floats in the widest register that this CPU multiplies and adds in one instruction."""
-    features = binding.get_host_cpu_features()
-    if features.get("avx512f", False):
+def _target_lanes() -> int:
+    """Floats in the widest register that can be multiplied and added in one instruction.
+
+    By the CPU that Numba compiles for: usually this one, but its settings may tell another. What is
+    kept in files is kept for one such CPU, so that this need not be part of the key.
+    """
+    triple, _, listed = cpu_target.target_context.codegen().magic_tuple()
+    features = set(listed.split(","))
+    if "+avx512f" in features:
         return 16
-    if features.get("avx2", False) and features.get("fma", False):
+    if {"+avx2", "+fma"} <= features:
         return 8
-    if binding.get_process_triple().startswith(("aarch64", "arm64")):
+    if triple.startswith(("aarch64", "arm64")):
         return 4
     return 0
 
 
-HOST_LANES = _host_lanes()
-LANES = HOST_LANES
+TARGET_LANES = _target_lanes()
+LANES = TARGET_LANES
 
 
 def row_layout(dim: int, *, portable: bool = False) -> tuple[tuple[int, ...], int]:
@@ -352,8 +356,8 @@ def emit_reciprocal(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
 
 
 def _estimated_reciprocal(builder: ir.IRBuilder, value: ir.Value) -> ir.Value | None:
-    """1 / value within 4e-4 relatively by an instruction of this CPU; None where it has none."""
-    width = HOST_LANES
+    """1 / value within 4e-4 relatively by an instruction of the CPU; None where it has none."""
+    width = TARGET_LANES
     register = vector(width)
     if width == 16:
         mask = ir.IntType(16)
@@ -384,7 +388,7 @@ def _estimated_reciprocal(builder: ir.IRBuilder, value: ir.Value) -> ir.Value | 
     return parts[0]
 
 
-# --- from LLVM code to a function of kernels -----------------------------------------------------
+# --- both together --------------------------------------------------------------------------------
 
 
 def also_in_registers(
@@ -402,34 +406,13 @@ def also_in_registers(
     emit : callable
         Writes LLVM code: given the builder, the registers of a row and the arguments.
     kinds : str
-        How each argument after `lanes` reaches `emit`: "a" an array, as the address of its data;
-        "i" an integer, as 64 bits; "f" a float, as 32 bits.
+        How each argument after `lanes` reaches `emit`: see `nw2v.jit.intrinsics.also_emitted`.
     result : numba type
         What `emit` returns.
     """
 
-    @intrinsic
-    def in_registers(typing_context, lanes, *arguments):  # type: ignore[no-untyped-def]
-        def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
-            given = []
-            for k, (kind, argument) in enumerate(zip(kinds, signature.args[1], strict=True)):
-                value = builder.extract_value(values[1], k)
-                if kind == "a":
-                    given.append(context.make_array(argument)(context, builder, value).data)
-                else:
-                    wanted = types.int64 if kind == "i" else types.float32
-                    given.append(context.cast(builder, value, argument, wanted))
-            value = emit(builder, len(signature.args[0]), given)
-            return context.get_dummy_value() if value is None else value
+    def emit_of_row(builder: ir.IRBuilder, given: list[Any]) -> ir.Value | None:
+        registers, *arguments = given
+        return emit(builder, registers, arguments)
 
-        return result(lanes, types.StarArgTuple(arguments)), generate
-
-    # Numba wants the same names of arguments from all three, and makes longer code of `*arguments`.
-    names = ", ".join(inspect.signature(plain).parameters)
-    made: dict[str, Any] = {"in_registers": in_registers, "plain": plain}
-    exec(
-        f"def compiled({names}): return in_registers({names})\n"
-        f"def choose({names}): return compiled if len(lanes) else plain",
-        made,
-    )
-    overload(plain, jit_options=IN_CALLERS)(made["choose"])
+    also_emitted(plain, emit_of_row, f"t{kinds}", result, unless_empty=True)

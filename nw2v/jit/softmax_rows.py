@@ -394,10 +394,10 @@ def _emit_step_rows(builder: ir.IRBuilder, registers: int, arguments: list[ir.Va
 
 # --- both together -------------------------------------------------------------------------------
 
-also_in_registers(score_rows, _emit_score_rows, "aiiaia")
-also_in_registers(score_columns, _emit_score_columns, "aiiaiia")
-also_in_registers(largest_scores, _emit_largest_scores, "aiiiai")
-also_in_registers(window_exponentials, _emit_window_exponentials, "aiiiaai")
-also_in_registers(scale_scores, _emit_scale_scores, "aiiiai")
-also_in_registers(add_gradients, _emit_add_gradients, "aiiaiai")
-also_in_registers(step_rows, _emit_step_rows, "aiiaiia")
+also_in_registers(score_rows, _emit_score_rows, "fiifif")
+also_in_registers(score_columns, _emit_score_columns, "fiifiif")
+also_in_registers(largest_scores, _emit_largest_scores, "fiiifi")
+also_in_registers(window_exponentials, _emit_window_exponentials, "fiiifdi")
+also_in_registers(scale_scores, _emit_scale_scores, "fiiifi")
+also_in_registers(add_gradients, _emit_add_gradients, "fiififi")
+also_in_registers(step_rows, _emit_step_rows, "fiifiif")

@@ -50,8 +50,10 @@ from nw2v.kernels.crew import (
 )
 from nw2v.kernels.stream import Windows, draw_centers, new_windows
 
-BLOCK_ROWS = 144
-"""Words of a block, or a multiple: a few hundred kilobytes for the usual dimensions, at most."""
+BLOCK_ROWS = 3 * math.lcm(ROW_MULTIPLE, PERIOD)
+"""Words of a block, or a multiple: a few hundred kilobytes for the usual dimensions, at most. Whole
+periods: registers of scores are stored as a whole, and none may reach into another thread's block.
+"""
 MOST_BLOCKS = 256
 BLOCKS_A_MEMBER = 4
 """Blocks there must be for each thread; fewer are not worth another one."""
@@ -108,7 +110,7 @@ def team_for(vocabulary: int, length: int, *, windows: int, threads: int) -> Tea
         batch=zeros_on_own_lines(windows, np.int32),
         panel=aligned_zeros(width, length),
         columns=aligned_zeros(length, width),
-        scores=aligned_zeros(vocabulary + ROW_MULTIPLE, width).reshape(-1),
+        scores=aligned_zeros(vocabulary + max(ROW_MULTIPLE, PERIOD), width).reshape(-1),
         largest=aligned_zeros(blocks, period),
         totals=zeros_on_own_lines((blocks, period), np.float64),
         named=zeros_on_own_lines((blocks, width), np.float64),

@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from numba.core.errors import TypingError
 
-from nw2v.jit import COMPILED
+from nw2v.jit import COMPILED, kernel
 from nw2v.jit.cache import CodeFiles
 
 ROOT = Path(__file__).parents[2]
@@ -117,3 +119,24 @@ assert kept.claim(KEY)
     assert waiting.claim(KEY) and not waiting.claim(KEY)
     waiting.release(KEY)
     assert not list(tmp_path.glob("*.lock"))
+
+
+@pytest.mark.skipif(not COMPILED, reason="nothing is compiled")
+def test_a_compilation_that_fails_lets_the_others_go_on():
+    @kernel
+    def impossible(number):
+        return number.no_such_thing
+
+    cache: Any = impossible._cache  # type: ignore[attr-defined]
+    claimed = []
+    claim = cache._files.claim
+
+    def noted(key):
+        found = claim(key)
+        claimed.extend(cache._files._claims)
+        return found
+
+    cache._files.claim = noted
+    with pytest.raises(TypingError, match="no_such_thing"):
+        impossible(1)
+    assert len(claimed) == 1 and not cache._files._claims
