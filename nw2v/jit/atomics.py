@@ -34,7 +34,7 @@ def zeros_on_own_lines(shape: int | tuple[int, ...], dtype: np.dtype | type) -> 
     return buffer[start : start + size].view(kind).reshape(shape)
 
 
-def fetch_and_add(numbers, place, amount):  # type: ignore[no-untyped-def]
+def fetch_and_add(numbers, place, amount):
     """Add `amount` to ``numbers[place]`` (int64) in one step; return what was there before.
 
     What a thread wrote before it added is seen by each thread that adds after it.
@@ -44,12 +44,12 @@ def fetch_and_add(numbers, place, amount):  # type: ignore[no-untyped-def]
     return before
 
 
-def observe(numbers, place):  # type: ignore[no-untyped-def]
+def observe(numbers, place):
     """Return ``numbers[place]`` (int64), and see all that was written before it was published."""
     return numbers[place]
 
 
-def publish(numbers, place, value):  # type: ignore[no-untyped-def]
+def publish(numbers, place, value):
     """Set ``numbers[place]`` (int64), after all that this thread wrote before."""
     numbers[place] = value
 

@@ -78,13 +78,13 @@ MOST_NEGATIVES = 96
 # --- the plain twins ------------------------------------------------------------------------------
 
 
-def copy_words(lanes, words, first, count, target, place):  # type: ignore[no-untyped-def]
+def copy_words(lanes, words, first, count, target, place):
     """Copy ``words[first : first + count]`` to ``target[place:]``, and up to `COPIED` - 1 more."""
     for k in range(count):
         target[place + k] = words[first + k]
 
 
-def batch_scores(lanes, U, negatives, pool, V, centers, count, scores):  # type: ignore[no-untyped-def]
+def batch_scores(lanes, U, negatives, pool, V, centers, count, scores):
     """Compute ``scores[k, b] = U[negatives[k]] . V[centers[b]]`` for k < pool and b < count.
 
     `pool` must be a multiple of `ROWS_AT_ONCE`. `centers` needs valid entries up to a multiple of
@@ -99,7 +99,7 @@ def batch_scores(lanes, U, negatives, pool, V, centers, count, scores):  # type:
             scores[k, b] = total
 
 
-def negative_terms(lanes, scores, pool, weights, rate, expected, observed):  # type: ignore[no-untyped-def]
+def negative_terms(lanes, scores, pool, weights, rate, expected, observed):
     """Replace the scores x of negatives by coefficients that lower their loss; return the loss.
 
     For k < pool, at most `MOST_NEGATIVES`, and all `BATCH` centers, those that are missing with
@@ -122,7 +122,7 @@ def negative_terms(lanes, scores, pool, weights, rate, expected, observed):  # t
     return loss
 
 
-def sum_for_centers(lanes, U, negatives, pool, coefficients, first, weights, shift, updates):  # type: ignore[no-untyped-def]
+def sum_for_centers(lanes, U, negatives, pool, coefficients, first, weights, shift, updates):
     """Set ``updates[b]`` to the sum of ``coefficients[k, b] * U[negatives[k]]``, k < pool.
 
     And of ``weights[b] * shift``. For b = first ... first + `CENTERS_AT_ONCE` - 1; `pool` must be a
@@ -139,7 +139,7 @@ def sum_for_centers(lanes, U, negatives, pool, coefficients, first, weights, shi
                 updates[b, i] += coefficient * U[row, i]
 
 
-def add_from_batch(  # type: ignore[no-untyped-def]
+def add_from_batch(
     lanes, U, negatives, first, last, coefficients, V, centers, count, expected, shift
 ):
     """Add to ``U[negatives[k]]`` the sum of ``coefficients[k, b] * V[centers[b]]``, b < count.
@@ -158,7 +158,7 @@ def add_from_batch(  # type: ignore[no-untyped-def]
             U[row, i] += expected[k] * shift[i]
 
 
-def pair_scores(lanes, U, outsides, first, last, V, center, scores):  # type: ignore[no-untyped-def]
+def pair_scores(lanes, U, outsides, first, last, V, center, scores):
     """Compute ``scores[p] = U[outsides[p]] . V[center]`` for p = first ... last - 1.
 
     And perhaps for up to 3 more, for which `outsides` needs valid entries and `scores` room.
@@ -170,7 +170,7 @@ def pair_scores(lanes, U, outsides, first, last, V, center, scores):  # type: ig
         scores[p] = total
 
 
-def pair_terms(lanes, scores, count, rate):  # type: ignore[no-untyped-def]
+def pair_terms(lanes, scores, count, rate):
     """Replace the scores x of pairs by coefficients that lower their loss; return the loss.
 
     ``scores[p]`` becomes ``rate * sigma(-x)``, sigma within 1e-6; the loss is the sum of
@@ -188,7 +188,7 @@ def pair_terms(lanes, scores, count, rate):  # type: ignore[no-untyped-def]
     return loss
 
 
-def add_pairs(lanes, U, outsides, coefficients, first, last, V, center, updates, b):  # type: ignore[no-untyped-def]
+def add_pairs(lanes, U, outsides, coefficients, first, last, V, center, updates, b):
     """Change the vectors of a center's pairs, and then its own, by multiples of each other.
 
     For p = first ... last - 1, one after another: ``coefficients[p] * U[outsides[p]]`` is added to
@@ -205,7 +205,7 @@ def add_pairs(lanes, U, outsides, coefficients, first, last, V, center, updates,
         V[center, i] += updates[b, i]
 
 
-def add_rows(lanes, matrix, rows, factors, count, sums, s):  # type: ignore[no-untyped-def]
+def add_rows(lanes, matrix, rows, factors, count, sums, s):
     """Add ``factors[r] * matrix[rows[r]]``, r < count, to ``sums[s]``."""
     for r in range(count):
         row, factor = rows[r], factors[r]
@@ -213,13 +213,13 @@ def add_rows(lanes, matrix, rows, factors, count, sums, s):  # type: ignore[no-u
             sums[s, i] += factor * matrix[row, i]
 
 
-def scale_row(lanes, source, factor, target):  # type: ignore[no-untyped-def]
+def scale_row(lanes, source, factor, target):
     """Set ``target`` to ``factor * source``: rows, which may be the same one."""
     for i in range(len(source)):
         target[i] = np.float32(factor) * source[i]
 
 
-def prefetch_row(lanes, matrix, rows, r):  # type: ignore[no-untyped-def]
+def prefetch_row(lanes, matrix, rows, r):
     """Let the CPU fetch ``matrix[rows[r]]``, soon to be read and written."""
 
 

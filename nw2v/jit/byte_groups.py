@@ -22,7 +22,7 @@ _BYTES = ir.VectorType(_BYTE, GROUP)
 # --- the plain twins ------------------------------------------------------------------------------
 
 
-def classify_bytes(text, position, case_bit, out, is_there):  # type: ignore[no-untyped-def]
+def classify_bytes(text, position, case_bit, out, is_there):
     r"""Copy the group of bytes at a position from a text to an array, and say what they are.
 
     Parameters
@@ -55,22 +55,22 @@ def _bits(which: np.ndarray) -> int:
     return int.from_bytes(np.packbits(which, bitorder="little").tobytes(), "little")
 
 
-def eight_bytes(array, position):  # type: ignore[no-untyped-def]
+def eight_bytes(array, position):
     """Give ``array[position:position + 8]`` as one number, the first byte lowest."""
     return int.from_bytes(array[position : position + 8].tobytes(), "little")
 
 
-def lowest_bit(bits):  # type: ignore[no-untyped-def]
+def lowest_bit(bits):
     """Place of the lowest of 64 bits that is set; 64 if none is."""
     return (bits & -bits).bit_length() - 1 if bits else 64
 
 
-def count_bits(bits):  # type: ignore[no-untyped-def]
+def count_bits(bits):
     """Count how many of 64 bits are set."""
     return bits.bit_count()
 
 
-def prefetch(array, item):  # type: ignore[no-untyped-def]
+def prefetch(array, item):
     """Ask for the cache line of an item of an array (by its number in memory), soon to be read."""
 
 

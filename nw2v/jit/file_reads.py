@@ -26,7 +26,7 @@ CAN_READ = hasattr(os, "pread") and ctypes.sizeof(ctypes.c_long) == 8
 """Whether this system has the call, with places of 64 bits."""
 
 
-def read_numbers(file, first, count, numbers):  # type: ignore[no-untyped-def]
+def read_numbers(file, first, count, numbers):
     """Read some numbers of a file into the beginning of an array of their type.
 
     Parameters
@@ -65,11 +65,11 @@ _pread: Any = emitted("pread", _emit_pread, "iaii", types.int64)
 
 
 @overload(read_numbers, jit_options=IN_CALLERS)
-def _choose_read_numbers(file, first, count, numbers):  # type: ignore[no-untyped-def]
+def _choose_read_numbers(file, first, count, numbers):
     if not CAN_READ:
         return lambda file, first, count, numbers: False
 
-    def compiled(file, first, count, numbers):  # type: ignore[no-untyped-def]
+    def compiled(file, first, count, numbers):
         size = count * numbers.itemsize
         return file >= 0 and _pread(file, numbers, size, first * numbers.itemsize) == size
 

@@ -76,11 +76,11 @@ def emitted(name: str, emit: Emitter, kinds: str, result: Any = types.void) -> C
     """Make what `emit` writes a function of kernels; see `also_emitted`."""
 
     @intrinsic
-    def function(typing_context, *arguments):  # type: ignore[no-untyped-def]
+    def function(typing_context, *arguments):
         for place, (kind, argument) in enumerate(zip(kinds, arguments, strict=True)):
             _check(name, place, kind, argument)
 
-        def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
+        def generate(context, builder, signature, values):
             given: list[Any] = []
             for k, (kind, argument) in enumerate(zip(kinds, arguments, strict=True)):
                 value = builder.extract_value(values[0], k)

@@ -31,7 +31,7 @@ _ONE = unsigned(1)
 
 
 @exact_kernel
-def random_bits(key, counter):  # type: ignore[no-untyped-def]
+def random_bits(key, counter):
     """Draw 64 random bits: number `counter` of stream `key`, both uint64."""
     z = (unsigned(key) + (unsigned(counter) + _ONE) * _GOLDEN_GAMMA) & _MASK
     z = ((z ^ (z >> _30)) * _MIX_1) & _MASK

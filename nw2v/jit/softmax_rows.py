@@ -42,6 +42,7 @@ from nw2v.jit.registers import (
     register_pointer,
     row_starts,
     store,
+    store_register,
     stretches,
     sum_lanes_of_four,
     sums_of_tile,
@@ -70,7 +71,7 @@ def period_of(width: int) -> int:
 # --- the plain twins ------------------------------------------------------------------------------
 
 
-def score_rows(lanes, matrix, first, count, panel, width, scores):  # type: ignore[no-untyped-def]
+def score_rows(lanes, matrix, first, count, panel, width, scores):
     """Compute ``scores[(first + r) * width + b] = matrix[first + r] . panel[b]``.
 
     For r < count and b < width, a sum along the row each: best for few windows (`width` 1, 4, 8).
@@ -85,7 +86,7 @@ def score_rows(lanes, matrix, first, count, panel, width, scores):  # type: igno
             scores[r * width + b] = total
 
 
-def score_columns(lanes, matrix, first, count, columns, depth, width, scores):  # type: ignore[no-untyped-def]
+def score_columns(lanes, matrix, first, count, columns, depth, width, scores):
     """Compute what `score_rows` does, given the panel by columns: ``columns[i, b] = panel[b, i]``.
 
     The windows fill registers, so `width` must be a multiple of `PERIOD`; only the first `depth`
@@ -99,7 +100,7 @@ def score_columns(lanes, matrix, first, count, columns, depth, width, scores):  
                 scores[r * width + b] += matrix[r, i] * columns[i, b]
 
 
-def largest_scores(lanes, scores, start, count, period, largest, row):  # type: ignore[no-untyped-def]
+def largest_scores(lanes, scores, start, count, period, largest, row):
     """Compute ``largest[row, p]``: the largest of the scores p, p + period, ... of a stretch.
 
     The stretch is the `count` scores from `start` on; -infinity where it has none. A NaN may or
@@ -112,7 +113,7 @@ def largest_scores(lanes, scores, start, count, period, largest, row):  # type: 
         largest[row, p] = max(largest[row, p], scores[start + k])
 
 
-def window_exponentials(lanes, scores, start, count, period, shifts, totals, row):  # type: ignore[no-untyped-def]
+def window_exponentials(lanes, scores, start, count, period, shifts, totals, row):
     """Replace each score by ``exp(score - shifts[row, p])``; add them up in ``totals[row, p]``.
 
     The stretch and its period are those of `largest_scores`; no score may be above its shift.
@@ -128,13 +129,13 @@ def window_exponentials(lanes, scores, start, count, period, shifts, totals, row
         totals[row, p] += value
 
 
-def scale_scores(lanes, scores, start, count, period, factors, row):  # type: ignore[no-untyped-def]
+def scale_scores(lanes, scores, start, count, period, factors, row):
     """Multiply each score of a stretch by ``factors[row, p]``; see `largest_scores`."""
     for k in range(count):
         scores[start + k] *= factors[row, k % period]
 
 
-def add_gradients(lanes, matrix, first, count, steps, width, gradients, row):  # type: ignore[no-untyped-def]
+def add_gradients(lanes, matrix, first, count, steps, width, gradients, row):
     """Add ``steps[(first + r) * width + b] * matrix[first + r]`` to ``gradients[row + b]``.
 
     For r < count and b < width: sums over the rows.
@@ -146,7 +147,7 @@ def add_gradients(lanes, matrix, first, count, steps, width, gradients, row):  #
                 gradients[row + b, i] += step * matrix[r, i]
 
 
-def step_rows(lanes, matrix, first, count, steps, width, windows, panel):  # type: ignore[no-untyped-def]
+def step_rows(lanes, matrix, first, count, steps, width, windows, panel):
     """Add ``steps[(first + r) * width + b] * panel[b]`` to ``matrix[first + r]``.
 
     For r < count and b < windows: sums over the windows.
@@ -260,8 +261,7 @@ def _emit_columns_of_windows(
             place = builder.add(builder.mul(word, width), b)
             for g in range(group):
                 offset = plus(builder, place, g * LANES)
-                pointer = register_pointer(builder, scores, offset, LANES)
-                store(builder, builder.load(sums[k][g]), pointer, FLOAT_BYTES)
+                store_register(builder, builder.load(sums[k][g]), scores, offset, aligned=False)
 
 
 def _emit_largest_scores(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
@@ -277,8 +277,7 @@ def _emit_largest_scores(builder: ir.IRBuilder, registers: int, arguments: list[
             larger = builder.fcmp_ordered(">", x, before)
             builder.store(builder.select(larger, x, before), found)
         place = builder.add(builder.mul(row, period), p)
-        pointer = register_pointer(builder, largest, place, LANES)
-        store(builder, builder.load(found), pointer, FLOAT_BYTES)
+        store_register(builder, builder.load(found), largest, place, aligned=False)
 
 
 def _emit_window_exponentials(

@@ -67,7 +67,7 @@ def new_expectation(pool: int, length: int) -> Expectation:
 
 
 @kernel
-def suit_memory(lanes, memory, plan, expectation):  # type: ignore[no-untyped-def]
+def suit_memory(lanes, memory, plan, expectation):
     """Make what is remembered that of steps as a plan has them: forget it if that has no memory."""
     known, sums = memory.known, memory.sums
     if plan.memory == 0:
@@ -81,7 +81,7 @@ def suit_memory(lanes, memory, plan, expectation):  # type: ignore[no-untyped-de
 
 
 @kernel
-def expect(lanes, V, U, memory, plan, lists, size, expectation):  # type: ignore[no-untyped-def]
+def expect(lanes, V, U, memory, plan, lists, size, expectation):
     """Tell what is expected of a step from the steps before; then remember it as well."""
     negatives, pool, known = lists.negatives, plan.pool, memory.known
     sigmas, shifts = expectation.sigmas, expectation.shifts
@@ -98,7 +98,7 @@ def expect(lanes, V, U, memory, plan, lists, size, expectation):  # type: ignore
 
 
 @kernel
-def _set_shifts(lanes, memory, pool, size, shifts):  # type: ignore[no-untyped-def]
+def _set_shifts(lanes, memory, pool, size, shifts):
     """Tell what makes up for the e_w that are taken out of a step's sample.
 
     mean(e_w u_w), trusted by the part of `LONGEST_MEMORY` that is known, is sum / known times known
@@ -113,7 +113,7 @@ def _set_shifts(lanes, memory, pool, size, shifts):  # type: ignore[no-untyped-d
 
 
 @kernel
-def _remember(lanes, memory, which, length, matrix, rows, factors, count):  # type: ignore[no-untyped-def]
+def _remember(lanes, memory, which, length, matrix, rows, factors, count):
     """Add some rows of a matrix, times factors, to the decaying sum of about `length` of them."""
     total, kept = memory.sums[which], 1 - count / length
     scale_row(lanes, total, kept, total)
@@ -122,7 +122,7 @@ def _remember(lanes, memory, which, length, matrix, rows, factors, count):  # ty
 
 
 @kernel
-def learn_sigmas(memory, negatives, pool, observed, weight):  # type: ignore[no-untyped-def]
+def learn_sigmas(memory, negatives, pool, observed, weight):
     """Let what a step has observed of its negatives, with so much weight, change each e_w."""
     if weight > 0:
         for k in range(pool):

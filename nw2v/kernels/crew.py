@@ -66,7 +66,7 @@ def members_of(crew: Crew) -> int:
 
 
 @kernel
-def open_phase(crew, phase):  # type: ignore[no-untyped-def]
+def open_phase(crew, phase):
     """Let the items of a phase be taken."""
     phase = phase % (len(crew.items) * _ROUNDS)
     crew.state[_PHASE] = phase
@@ -76,7 +76,7 @@ def open_phase(crew, phase):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def begin(crew):  # type: ignore[no-untyped-def]
+def begin(crew):
     """Open the next phase of the first kind."""
     publish(crew.state, _FINISHED, 0)
     kinds = len(crew.items)
@@ -84,13 +84,13 @@ def begin(crew):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def finish(crew):  # type: ignore[no-untyped-def]
+def finish(crew):
     """Let everybody know that all is done."""
     publish(crew.state, _FINISHED, 1)
 
 
 @kernel
-def take(crew, member):  # type: ignore[no-untyped-def]
+def take(crew, member):
     """Take an item: the number of its phase and its own; `NONE` or `DONE` where there is none.
 
     Items are shared out among the members in stretches, so that each finds the memory they touch in
@@ -99,29 +99,37 @@ def take(crew, member):  # type: ignore[no-untyped-def]
     members = len(crew.claims) // NUMBERS_A_LINE
     for turn in range(members):
         owner = member + turn if member + turn < members else member + turn - members
-        claim = observe(crew.claims, owner * NUMBERS_A_LINE)
-        for attempt in range(2):
-            phase, taken = claim >> _PHASE_BITS, claim & _ITEM_MASK
-            kind = phase % len(crew.items)
-            items = crew.items[kind]
-            first, last = items * owner // members, items * (owner + 1) // members
-            if taken >= last - first:
-                break
-            if attempt:
-                return phase, last - 1 - taken if crew.backwards[kind] else first + taken
-            # The phase may have gone on meanwhile: what counts is what this returns.
-            claim = fetch_and_add(crew.claims, owner * NUMBERS_A_LINE, 1)
+        place = owner * NUMBERS_A_LINE
+        phase, item = _item_of(crew, owner, observe(crew.claims, place))
+        if phase != NONE:
+            # Others may have taken it meanwhile, or the phase may have gone on.
+            phase, item = _item_of(crew, owner, fetch_and_add(crew.claims, place, 1))
+            if phase != NONE:
+                return phase, item
     return DONE if observe(crew.state, _FINISHED) else NONE, 0
 
 
 @kernel
-def complete(crew, phase):  # type: ignore[no-untyped-def]
+def _item_of(crew, owner, claim):
+    """Tell which item of a member's stretch a claim stands for: its phase and its number."""
+    members = len(crew.claims) // NUMBERS_A_LINE
+    phase, taken = claim >> _PHASE_BITS, claim & _ITEM_MASK
+    kind = phase % len(crew.items)
+    items = crew.items[kind]
+    first, last = items * owner // members, items * (owner + 1) // members
+    if taken >= last - first:
+        return NONE, 0
+    return phase, last - 1 - taken if crew.backwards[kind] else first + taken
+
+
+@kernel
+def complete(crew, phase):
     """Tell that an item is done; whether it was the last of its phase."""
     return fetch_and_add(crew.state, _COMPLETE, 1) == crew.items[phase % len(crew.items)] - 1
 
 
 @kernel
-def wait_for_item(crew, member):  # type: ignore[no-untyped-def]
+def wait_for_item(crew, member):
     """Take an item as `take` does, but look for one again and again for a while."""
     for _ in range(PATIENCE):
         phase, item = take(crew, member)

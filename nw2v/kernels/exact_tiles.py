@@ -38,7 +38,7 @@ class Counts(NamedTuple):
 
 
 @kernel
-def _first_entry(counts, center, word):  # type: ignore[no-untyped-def]
+def _first_entry(counts, center, word):
     """Find the first entry of a center's row whose outside word is not below `word`."""
     low, high = counts.offsets[center], counts.offsets[center + 1]
     while low < high:
@@ -54,7 +54,7 @@ def _first_entry(counts, center, word):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _exponentials(x, top):  # type: ignore[no-untyped-def]
+def _exponentials(x, top):
     """Replace x by exp(x - top): their sum."""
     total = _ZERO
     for i in range(x.size):
@@ -65,7 +65,7 @@ def _exponentials(x, top):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _expected_pushes(x, noise, weight):  # type: ignore[no-untyped-def]
+def _expected_pushes(x, noise, weight):
     """Replace x by weight P sigma(x): the sum of P softplus(x)."""
     total = _ZERO
     for i in range(x.size):
@@ -76,7 +76,7 @@ def _expected_pushes(x, noise, weight):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def softmax_exponentials(logits, centers, first, counts, largest, totals, attained):  # type: ignore[no-untyped-def]
+def softmax_exponentials(logits, centers, first, counts, largest, totals, attained):
     """Turn the logits of a tile into exponentials, relative to the largest of each row.
 
     Parameters
@@ -113,7 +113,7 @@ def softmax_exponentials(logits, centers, first, counts, largest, totals, attain
 
 
 @kernel
-def softmax_residuals(exponentials, centers, first, counts, factors):  # type: ignore[no-untyped-def]
+def softmax_residuals(exponentials, centers, first, counts, factors):
     """Turn the exponentials of a tile into residuals.
 
     Parameters
@@ -138,7 +138,7 @@ def softmax_residuals(exponentials, centers, first, counts, factors):  # type: i
 
 
 @kernel
-def sampling_residuals(logits, centers, first, counts, noise, weights, pulls, losses):  # type: ignore[no-untyped-def]
+def sampling_residuals(logits, centers, first, counts, noise, weights, pulls, losses):
     """Turn the logits of a tile into the residuals of negative sampling, in expectation.
 
     Parameters

@@ -115,7 +115,7 @@ def merge_all_copies(V: np.ndarray, U: np.ndarray, copies: Copies) -> None:
 
 
 @kernel
-def replace_by_copies(copies, words, count):  # type: ignore[no-untyped-def]
+def replace_by_copies(copies, words, count):
     """Make the first `count` words the numbers of rows: of their copies where they have any."""
     if copies.copied > 0:
         for i in range(count):
@@ -125,7 +125,7 @@ def replace_by_copies(copies, words, count):  # type: ignore[no-untyped-def]
 
 
 @exact_kernel
-def merge_copies(V, U, copies, number):  # type: ignore[no-untyped-def]
+def merge_copies(V, U, copies, number):
     """Merge one slice of the copies with the words' own rows, without locks.
 
     Returns
@@ -142,7 +142,7 @@ def merge_copies(V, U, copies, number):  # type: ignore[no-untyped-def]
 
 
 @exact_kernel
-def _merge_rows(matrix, bases, first_row, first, last):  # type: ignore[no-untyped-def]
+def _merge_rows(matrix, bases, first_row, first, last):
     """Merge the rows of words first ... last - 1; exactly, so that a copy that is its base is 0."""
     for word in range(first, last):
         row, copy, base = matrix[word], matrix[first_row + word], bases[word]

@@ -51,7 +51,7 @@ def no_logits_yet(centers: int) -> LogitSums:
 
 
 @kernel
-def add_logits(first, logits, log_prior, noise, sums):  # type: ignore[no-untyped-def]
+def add_logits(first, logits, log_prior, noise, sums):
     """Add a block of the vocabulary to the sums of some centers.
 
     Parameters
@@ -87,7 +87,7 @@ def add_logits(first, logits, log_prior, noise, sums):  # type: ignore[no-untype
 
 
 @kernel
-def _exponentials(x, log_prior, shift):  # type: ignore[no-untyped-def]
+def _exponentials(x, log_prior, shift):
     total = np.float32(0)
     for i in range(x.size):
         total += exp_of(x[i] + log_prior[i] - shift)
@@ -95,7 +95,7 @@ def _exponentials(x, log_prior, shift):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _softplus(x, noise):  # type: ignore[no-untyped-def]
+def _softplus(x, noise):
     """Sum of P softplus(x), softplus(x) = max(x, 0) + log(1 + exp(-|x|))."""
     total = np.float32(0)
     for i in range(x.size):
@@ -108,7 +108,7 @@ _LEAST = np.int32(-0x80000000)
 
 
 @exact_kernel
-def _ordered(bits):  # type: ignore[no-untyped-def]
+def _ordered(bits):
     """Turn the bits of a float32 into an integer of the same order, and back; NaN is the highest.
 
     Below the sign, those of negative numbers are flipped.
@@ -117,7 +117,7 @@ def _ordered(bits):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def largest_of(x):  # type: ignore[no-untyped-def]
+def largest_of(x):
     """Maximum of x (n,) float32; NaN is above everything."""
     largest = _LEAST
     for i in range(x.size):
@@ -126,7 +126,7 @@ def largest_of(x):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _largest(x, log_prior):  # type: ignore[no-untyped-def]
+def _largest(x, log_prior):
     """Maximum of x + a; NaN is above everything."""
     largest = _LEAST
     for i in range(x.size):
@@ -135,7 +135,7 @@ def _largest(x, log_prior):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _place(x, log_prior, largest):  # type: ignore[no-untyped-def]
+def _place(x, log_prior, largest):
     """First index at which x + a is `largest`, its maximum."""
     i = 0
     while i < x.size - 1 and x[i] + log_prior[i] != largest:
@@ -167,7 +167,7 @@ _L13, _L11, _L9, _L7, _L5, _L3 = (np.float32(2 / odd) for odd in (13, 11, 9, 7, 
 
 
 @exact_kernel
-def exp_of(x):  # type: ignore[no-untyped-def]
+def exp_of(x):
     """exp(x) of a float32 x <= 0, within 4e-7 relatively; NaN stays NaN."""
     n = np.int32((x if x > _SMALLEST_EXPONENT else _SMALLEST_EXPONENT) * _LOG2_E - _HALF)
     r = x - np.float32(n) * _LOG_2_HIGH - np.float32(n) * _LOG_2_LOW
@@ -178,7 +178,7 @@ def exp_of(x):  # type: ignore[no-untyped-def]
 
 
 @exact_kernel
-def log1p_of(e):  # type: ignore[no-untyped-def]
+def log1p_of(e):
     """log(1 + e) = 2 artanh(z) of a float32 e in [0, 1], z = e / (2 + e), within 4e-7."""
     z = e / (_TWO + e)
     square = z * z

@@ -83,12 +83,13 @@ class Team(NamedTuple):
     block_count: int  # N
     batch: np.ndarray  # (W,) int32: places of the batch's centers in `windows`
     panel: np.ndarray  # (width, length) float32: their center vectors
-    columns: np.ndarray  # (length, width) float32: the same by columns, for wide batches
+    columns: np.ndarray  # (length, width) float32: the same by columns, for wide batches alone
     scores: np.ndarray  # float32: `width` for each word; see nw2v.jit.softmax_rows
     largest: np.ndarray  # (N, period) float32: largest logits, then factors
     totals: np.ndarray  # (N, period) float64: sums of exponentials
     named: np.ndarray  # (N, width) float64: sums of the logits of outside words
     top: np.ndarray  # (W,) float32: largest logit of each window
+    rates: np.ndarray  # (W,) float64: learning rate of each window
     share: np.ndarray  # (W,) float64: minus the step of a word by its exponential
     gradients: np.ndarray  # (N width, length) float32: of the center vectors, times minus the rate
 
@@ -109,12 +110,13 @@ def team_for(vocabulary: int, length: int, *, windows: int, threads: int) -> Tea
         block_count=blocks,
         batch=zeros_on_own_lines(windows, np.int32),
         panel=aligned_zeros(width, length),
-        columns=aligned_zeros(length, width),
+        columns=aligned_zeros(length, width if width >= PERIOD else 0),
         scores=aligned_zeros(vocabulary + max(ROW_MULTIPLE, PERIOD), width).reshape(-1),
         largest=aligned_zeros(blocks, period),
         totals=zeros_on_own_lines((blocks, period), np.float64),
         named=zeros_on_own_lines((blocks, width), np.float64),
         top=zeros_on_own_lines(windows, np.float32),
+        rates=zeros_on_own_lines(windows, np.float64),
         share=zeros_on_own_lines(windows, np.float64),
         gradients=aligned_zeros(blocks * width, length),
     )
@@ -134,7 +136,7 @@ def result(team: Team) -> tuple[float, int]:
 
 
 @kernel
-def _next_batch(centers, team):  # type: ignore[no-untyped-def]
+def _next_batch(centers, team):
     """Gather the next windows that have outside words; tell whether there are any."""
     words, first, last = team.windows
     count, i = 0, team.state[_NEXT]
@@ -162,7 +164,7 @@ def _next_batch(centers, team):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _normalise(team):  # type: ignore[no-untyped-def]
+def _normalise(team):
     """Add up what the blocks found: each window's log-sum-exp, its loss, its share of a step."""
     first, last = team.windows.first, team.windows.last
     loss = team.amounts[_LOSS]
@@ -178,13 +180,12 @@ def _normalise(team):  # type: ignore[no-untyped-def]
             named += team.named[block, b]
         loss += m * (np.float64(top) + math.log(total)) - named
         rate = team.amounts[_FIRST_RATE] + team.amounts[_SLOPE] * (i - team.state[_FIRST])
-        team.top[b] = top
-        team.share[b] = -rate * m / total
+        team.top[b], team.rates[b], team.share[b] = top, rate, -rate * m / total
     team.amounts[_LOSS] = loss
 
 
 @kernel
-def begin_piece(centers, text, law, piece, team):  # type: ignore[no-untyped-def]
+def begin_piece(centers, text, law, piece, team):
     """Draw the windows of a piece and let its first batch be worked on.
 
     Parameters
@@ -216,7 +217,7 @@ def begin_piece(centers, text, law, piece, team):  # type: ignore[no-untyped-def
 
 
 @kernel
-def _close_phase(centers, team, phase):  # type: ignore[no-untyped-def]
+def _close_phase(centers, team, phase):
     """Do what follows a phase that is complete, and open the next."""
     kind = phase % PHASES
     if kind == LOGITS:
@@ -231,7 +232,7 @@ def _close_phase(centers, team, phase):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _logits_of_block(lanes, outsides, team, block):  # type: ignore[no-untyped-def]
+def _logits_of_block(lanes, outsides, team, block):
     """Compute the logits of a block's words, their maxima and exponentials for each window."""
     words, windows_first, windows_last = team.windows
     width, period = len(team.panel), team.largest.shape[1]
@@ -263,7 +264,7 @@ def _logits_of_block(lanes, outsides, team, block):  # type: ignore[no-untyped-d
 
 
 @kernel
-def _step_block(lanes, outsides, team, block):  # type: ignore[no-untyped-def]
+def _step_block(lanes, outsides, team, block):
     """Update a block's words, and compute its part of the center vectors' gradients."""
     words, windows_first, windows_last = team.windows
     width, period = len(team.panel), team.largest.shape[1]
@@ -282,11 +283,11 @@ def _step_block(lanes, outsides, team, block):  # type: ignore[no-untyped-def]
     scale_scores(lanes, steps, first * width, count * width, period, factors, block)
     for b in range(batch_count):
         i = team.batch[b]
-        rate = team.amounts[_FIRST_RATE] + team.amounts[_SLOPE] * (i - team.state[_FIRST])
+        rate = np.float32(team.rates[b])
         for j in range(windows_first[i], windows_last[i]):
             word = words[j]
             if j != i and first <= word < first + count:
-                steps[word * width + b] += np.float32(rate)
+                steps[word * width + b] += rate
     gradient = block * width
     for row in range(gradient, gradient + width):
         for k in range(outsides.shape[1]):
@@ -299,7 +300,7 @@ def _step_block(lanes, outsides, team, block):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _update_center(centers, team, b):  # type: ignore[no-untyped-def]
+def _update_center(centers, team, b):
     """Update the center vector of window b and of all later windows with the same center."""
     words = team.windows.words
     center, width = words[team.batch[b]], len(team.panel)
@@ -315,7 +316,7 @@ def _update_center(centers, team, b):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def work(lanes, centers, outsides, team, member):  # type: ignore[no-untyped-def]
+def work(lanes, centers, outsides, team, member):
     """Work on the piece that a team has begun, until it is done or nothing is left to take.
 
     Parameters

@@ -136,9 +136,7 @@ def new_workspace(
 
 
 @kernel
-def negative_sampling_pass(  # type: ignore[no-untyped-def]
-    vectors, text, window_law, batch_law, pieces, ledger, workspace
-):
+def negative_sampling_pass(vectors, text, window_law, batch_law, pieces, ledger, workspace):
     """Take pieces of a text and train on them, until none is left.
 
     Parameters
@@ -182,7 +180,7 @@ def negative_sampling_pass(  # type: ignore[no-untyped-def]
 
 
 @kernel_in_callers
-def _score(vectors, pool, lists, size, scratch):  # type: ignore[no-untyped-def]
+def _score(vectors, pool, lists, size, scratch):
     """Compute the scores of a step's negatives, with each of its centers, and of its pairs."""
     lanes, V, U = vectors
     batch_scores(lanes, U, lists.negatives, pool, V, lists.centers, size.centers, scratch.scores)
@@ -194,7 +192,7 @@ def _score(vectors, pool, lists, size, scratch):  # type: ignore[no-untyped-def]
 
 
 @kernel_in_callers
-def _make_step(vectors, plan, lists, size, scratch, memory):  # type: ignore[no-untyped-def]
+def _make_step(vectors, plan, lists, size, scratch, memory):
     """Turn the scores into coefficients, and change each vector by multiples of the others.
 
     Coefficients are those of the parameters before the step, and so is what negatives and centers
@@ -240,7 +238,7 @@ def _make_step(vectors, plan, lists, size, scratch, memory):  # type: ignore[no-
 
 
 @kernel
-def _prefetch(vectors, lists, size, fetched, more):  # type: ignore[no-untyped-def]
+def _prefetch(vectors, lists, size, fetched, more):
     """Have some more rows fetched that the next step needs, first those of U; count all so far."""
     for row in range(fetched, min(fetched + more, size.next_outsides + size.next_centers)):
         if row < size.next_outsides:

@@ -78,7 +78,7 @@ def noise_table(entries: np.ndarray, seed: int) -> np.ndarray:
 
 
 @exact_kernel
-def _shuffle(table, key):  # type: ignore[no-untyped-def]
+def _shuffle(table, key):
     """Put a table (n,), n below 2^32, in random order, in place (Fisher and Yates)."""
     for last in range(table.size - 1, 0, -1):
         bits, choices = random_bits(key, last), unsigned(last + 1)

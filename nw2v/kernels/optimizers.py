@@ -30,7 +30,7 @@ _EPSILON, _ZERO = np.float32(EPSILON), np.float32(0)
 
 
 @kernel
-def sgd_rows(matrix, rows, gradients, rate, shrink):  # type: ignore[no-untyped-def]
+def sgd_rows(matrix, rows, gradients, rate, shrink):
     """Make a step of SGD.
 
     Parameters
@@ -49,7 +49,7 @@ def sgd_rows(matrix, rows, gradients, rate, shrink):  # type: ignore[no-untyped-
 
 
 @kernel
-def adagrad_rows(matrix, rows, gradients, rate, shrink, squares):  # type: ignore[no-untyped-def]
+def adagrad_rows(matrix, rows, gradients, rate, shrink, squares):
     """Make a step of Adagrad; `squares` (V, d) float32 has the sums s."""
     for r in range(len(rows)):
         x, g, s = matrix[rows[r]], gradients[r], squares[rows[r]]
@@ -59,7 +59,7 @@ def adagrad_rows(matrix, rows, gradients, rate, shrink, squares):  # type: ignor
 
 
 @kernel
-def adam_rows(matrix, rows, gradients, rate, shrink, means, squares, steps):  # type: ignore[no-untyped-def]
+def adam_rows(matrix, rows, gradients, rate, shrink, means, squares, steps):
     """Make a step of Adam.
 
     Parameters

@@ -56,7 +56,7 @@ class Plan(NamedTuple):
 
 
 @kernel
-def plan_piece(windows, centers, law, piece, tally):  # type: ignore[no-untyped-def]
+def plan_piece(windows, centers, law, piece, tally):
     """Plan the steps of a piece, so many of whose words are centers.
 
     Parameters
@@ -80,7 +80,7 @@ def plan_piece(windows, centers, law, piece, tally):  # type: ignore[no-untyped-
 
 
 @kernel
-def _sizes(windows, centers, law, rate, tally):  # type: ignore[no-untyped-def]
+def _sizes(windows, centers, law, rate, tally):
     """Choose how many windows of a piece a batch has, how many negatives, and how long a memory."""
     # Words that share a counter seem more frequent than they are: what is harmless then, is so.
     pairs, most_windows, changes, is_local = _crowding(windows, centers, law, tally, _SHARED)
@@ -96,7 +96,7 @@ def _sizes(windows, centers, law, rate, tally):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _crowding(windows, centers, law, tally, mask):  # type: ignore[no-untyped-def]
+def _crowding(windows, centers, law, tally, mask):
     """Tell how much a piece crowds its windows on few words.
 
     Returns
@@ -125,7 +125,7 @@ def _crowding(windows, centers, law, tally, mask):  # type: ignore[no-untyped-de
 
 
 @kernel
-def _count_pairs(windows, centers, tally, mask):  # type: ignore[no-untyped-def]
+def _count_pairs(windows, centers, tally, mask):
     """Count the pairs of each center word, or of all whose numbers agree in the bits of a mask.
 
     Returns

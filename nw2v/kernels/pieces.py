@@ -1,8 +1,8 @@
 """The pieces of one pass over a text, and who takes which: in compiled code where it matters.
 
-A thread that came back to Python for each piece of some milliseconds would wait there for all
-other Python threads of the process: for each other where they are many, and for a thread that
-computes, milliseconds each time.
+A kernel takes its own pieces, each some milliseconds of work. To come back to Python for each would
+mean to wait for the interpreter's lock: for the other threads where they are many, and for
+milliseconds behind one that computes in Python.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ NO_PIECE = -1
 
 # Places in `Ledger.state`.
 _TAKEN = 0  # how many pieces have been taken
-_STOPPED = NUMBERS_A_LINE  # whether no more may be
+# Whether no more may be: in a cache line of its own, since all threads read it again and again.
+_STOPPED = NUMBERS_A_LINE
 
 
 class Pieces(NamedTuple):
@@ -94,7 +95,7 @@ def piece_at(pieces: Pieces, place: int) -> Piece:
 def take_piece(ledger: Ledger) -> int:
     """Take the next piece: its place, or `NO_PIECE`.
 
-    Called from Python, it is right for one thread alone (see `nw2v.jit.atomics`).
+    Called from Python it is not atomic: for one thread alone (see `nw2v.jit.atomics`).
     """
     if observe(ledger.state, _STOPPED):
         return NO_PIECE
@@ -104,6 +105,6 @@ def take_piece(ledger: Ledger) -> int:
 
 @for_kernels_too
 def complete_piece(ledger: Ledger, place: int, loss: float, pairs: int, centers: int) -> None:
-    """Write down what came of a piece."""
+    """Write down what came of a piece; that it is done after the numbers, so that they are seen."""
     ledger.losses[place], ledger.pairs[place], ledger.centers[place] = loss, pairs, centers
     publish(ledger.done, place, 1)

@@ -21,7 +21,7 @@ from nw2v.jit.random import random_bits, unsigned
 _LOW_HALF = unsigned(0xFFFFFFFF)
 _32 = unsigned(32)
 _33 = unsigned(33)
-_FEW_WINDOWS = 16
+_NARROW_WINDOW = 16
 
 
 class Text(NamedTuple):
@@ -29,7 +29,7 @@ class Text(NamedTuple):
 
     tokens: np.ndarray  # (N,) int32
     offsets: np.ndarray  # (S + 1,) int64
-    file: int = NO_FILE  # of the tokens, open, from which windows are drawn if there is one
+    file: int = NO_FILE  # descriptor of an open file of the tokens, which is read in their place
 
 
 class WindowLaw(NamedTuple):
@@ -38,7 +38,7 @@ class WindowLaw(NamedTuple):
     keep_limits: np.ndarray  # (V,) int32, see `nw2v.corpus.subsampling.keep_limits`
     window: int
     shrink: bool
-    certain: int  # words from this one on have its limit: all are kept, if there are several
+    certain: int  # words from this one on share its limit: few are looked up, and stay in the cache
 
 
 class Piece(NamedTuple):
@@ -49,7 +49,8 @@ class Piece(NamedTuple):
     key: np.uint64  # the pass's stream of random numbers
     first_rate: float  # learning rate before the first token
     last_rate: float  # and after the last
-    # Its centers are the tokens at these positions of the text: a part of a long sentence.
+    # Its centers are the tokens at these positions of the text: a part of a long sentence, where
+    # sentences are cut (the naive softmax does; negative sampling takes them whole).
     first_token: int = 0
     last_token: int = 1 << 62  # exclusive
 
@@ -76,13 +77,13 @@ def window_law(counts: np.ndarray, *, window: int, subsample: float, shrink: boo
 
 
 @exact_kernel
-def _is_kept(law, word, bits):  # type: ignore[no-untyped-def]
+def _is_kept(law, word, bits):
     """Whether a token is kept, by the highest 31 of its random bits."""
     return np.int64(bits >> _33) <= law.keep_limits[unsigned(min(word, law.certain))]
 
 
 @exact_kernel
-def _read_tokens(text, first, last, words):  # type: ignore[no-untyped-def]
+def _read_tokens(text, first, last, words):
     """Copy tokens number first ... last - 1 of a text."""
     if not read_numbers(text.file, first, last - first, words):
         for i in range(last - first):
@@ -90,13 +91,12 @@ def _read_tokens(text, first, last, words):  # type: ignore[no-untyped-def]
 
 
 @exact_kernel
-def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # type: ignore[no-untyped-def]
+def draw_windows(text, law, key, first_sentence, last_sentence, windows):
     """Draw the kept words of some sentences and their windows.
 
-    One draw of 64 bits a token: the highest 31 decide whether it is kept, the lowest 32 are b. All
-    tokens of the piece are read first, to where those that are kept move together then.
-    What indexes is made unsigned: for numbers that might be negative, and count from the end as
-    Python's do, Numba's code would find that out each time.
+    One draw of 64 bits a token: the highest 31 decide whether it is kept; the lowest 32, as a
+    fraction of 1, times the window and without what is left below 1, are b - 1. All tokens of the
+    piece are read first; those that are kept then move to the front.
 
     Parameters
     ----------
@@ -130,10 +130,10 @@ def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # typ
             windows.last[unsigned(kept)] = kept + reach + 1
             # Written in any case, and overwritten by the next token unless it is kept.
             kept += _is_kept(law, word, bits)
-        # A few windows too many do no harm, since those of earlier sentences end before: always as
-        # many, so that the CPU foresees the loop's end.
+        # Windows that reach beyond the sentence end with it. Always as many are looked at, so that
+        # the CPU foresees the loop's end: those of earlier sentences end before in any case.
         lowest = kept - law.window
-        if law.window > _FEW_WINDOWS:
+        if law.window > _NARROW_WINDOW:
             lowest = max(start, lowest)
         for k in range(max(0, lowest), kept):
             windows.last[unsigned(k)] = min(windows.last[unsigned(k)], kept)
@@ -141,7 +141,7 @@ def draw_windows(text, law, key, first_sentence, last_sentence, windows):  # typ
 
 
 @exact_kernel
-def _count_kept(text, law, key, first_token, last_token):  # type: ignore[no-untyped-def]
+def _count_kept(text, law, key, first_token, last_token):
     """Count the words that are kept of some tokens."""
     kept = 0
     for position in range(first_token, last_token):
@@ -150,7 +150,7 @@ def _count_kept(text, law, key, first_token, last_token):  # type: ignore[no-unt
 
 
 @exact_kernel
-def draw_centers(text, law, piece, windows):  # type: ignore[no-untyped-def]
+def draw_centers(text, law, piece, windows):
     """Draw the windows of all sentences that a piece touches.
 
     Returns

@@ -79,7 +79,7 @@ def new_lists(window: int, pool: int) -> StepLists:
 
 
 @kernel
-def begin_course(law, piece, first_token):  # type: ignore[no-untyped-def]
+def begin_course(law, piece, first_token):
     """Stand before the first batch of a piece, at a place of its own in the noise table."""
     draw = random_bits(piece.key ^ _NOISE, first_token)
     position = np.int64(draw & unsigned(_position_mask(law)))
@@ -87,13 +87,13 @@ def begin_course(law, piece, first_token):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def has_steps_left(course, plan):  # type: ignore[no-untyped-def]
+def has_steps_left(course, plan):
     """Tell whether there are steps of a piece that have not been listed."""
     return course.end < plan.centers or course.part > 0
 
 
 @kernel_in_callers
-def list_step(lanes, windows, window, law, plan, copies, course, tally, lists):  # type: ignore[no-untyped-def]
+def list_step(lanes, windows, window, law, plan, copies, course, tally, lists):
     """List what the next step of a piece is about, and what the one after it will need.
 
     Parameters
@@ -143,7 +143,7 @@ def list_step(lanes, windows, window, law, plan, copies, course, tally, lists): 
 
 
 @kernel
-def _end_of_batch(words, first, last, most_alike, tally):  # type: ignore[no-untyped-def]
+def _end_of_batch(words, first, last, most_alike, tally):
     """Where the batch that begins with a center ends: before one word is center too often.
 
     All its windows with the same center move its vector without seeing each other. Counters that
@@ -168,7 +168,7 @@ def _end_of_batch(words, first, last, most_alike, tally):  # type: ignore[no-unt
 
 
 @kernel
-def _part_of_window(before, outsides, part, parts):  # type: ignore[no-untyped-def]
+def _part_of_window(before, outsides, part, parts):
     """Which outside words of a window one part of its pairs has.
 
     The window's outside words are numbered from left to right, leaving out the center, `before` of
@@ -186,7 +186,7 @@ def _part_of_window(before, outsides, part, parts):  # type: ignore[no-untyped-d
 
 
 @kernel
-def _list_pairs(lanes, windows, window, law, pool, first_center, end, part, lists):  # type: ignore[no-untyped-def]
+def _list_pairs(lanes, windows, window, law, pool, first_center, end, part, lists):
     """List the centers of a batch, and their pairs that a part of it has.
 
     A part has an equal share of the window's negatives, m K / parts, even where its share of the
@@ -226,13 +226,13 @@ def _list_pairs(lanes, windows, window, law, pool, first_center, end, part, list
 
 
 @kernel
-def _list_negatives(lanes, law, copies, pool, position, rows):  # type: ignore[no-untyped-def]
+def _list_negatives(lanes, law, copies, pool, position, rows):
     """Read the negatives of a step from the noise table."""
     copy_words(lanes, law.table, position, pool, rows, 0)
     replace_by_copies(copies, rows, pool)
 
 
 @kernel
-def _position_mask(law):  # type: ignore[no-untyped-def]
+def _position_mask(law):
     """All bits of a position in the noise table, whose size without its repeats they end."""
     return len(law.table) - TABLE_REPEATS - 1
