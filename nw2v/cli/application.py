@@ -68,7 +68,7 @@ def launch(
             wrapped = _marked(one_of_several(job, Path.cwd()))
         else:
             wrapped = _without_hydras_line(_marked(job), stack)
-        stack.enter_context(_command_line("nw2v", [*line.overrides, *_flags_from_here(line)]))
+        stack.enter_context(_command_line("nw2v", [*line.overrides, *line.flags]))
         stack.enter_context(_environment("HYDRA_FULL_ERROR", "1"))
         stack.enter_context(_logging_restored())
         stack.enter_context(readable_errors(line.overrides, keys))
@@ -90,17 +90,6 @@ def launch(
             raise InputError(
                 f"cannot write the output folder {error.filename}: {reason}"
             ) from error
-
-
-def _flags_from_here(line: CommandLine) -> list[str]:
-    """Return Hydra's options with the folder of `--config-path` as the user's shell sees it.
-
-    Hydra would look for a relative one beside this file. The last of several options counts.
-    """
-    folder = line.options.config_path
-    if folder is None:
-        return line.flags
-    return [*line.flags, "--config-path", str(Path(folder).absolute())]
 
 
 @contextmanager

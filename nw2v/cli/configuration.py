@@ -58,7 +58,7 @@ class CommandLine:
     overrides : list of str
         KEY=VALUE.
     flags : list of str
-        Hydra's options, with their values.
+        Hydra's options, each with its value in one word; folders are absolute.
     options : argparse.Namespace
         The same options, parsed.
     """
@@ -98,11 +98,38 @@ def parse_command_line(arguments: Sequence[str], command: str = "train") -> Comm
     parser = get_args_parser()
     parser.error = partial(_refuse_option, command)  # type: ignore[method-assign]
     options = parser.parse_intermixed_args(list(arguments))
-    flags = [word for word in arguments if word not in options.overrides]
+    words = [word for word in arguments if word not in options.overrides]
+    flags = list(_in_one_word_each(parser, words))
+    # Hydra would look for a relative folder beside nw2v's own code, and a sweep that is resumed
+    # where it was begun.
+    for option in ("config_path", "config_dir"):
+        name, folder = f"--{option.replace('_', '-')}=", getattr(options, option)
+        flags = [flag for flag in flags if not flag.startswith(name)]
+        if folder:
+            setattr(options, option, str(Path(folder).absolute()))
+            flags.append(f"{name}{getattr(options, option)}")
+        else:
+            setattr(options, option, None)
     modes = [options.run, options.multirun, options.cfg, options.info, options.shell_completion]
     if sum(bool(mode) for mode in modes) > 1:
         raise InputError("give one of --run, --multirun, --cfg, --info and --shell-completion")
     return CommandLine(list(options.overrides), flags, options)
+
+
+def _in_one_word_each(parser: argparse.ArgumentParser, words: Sequence[str]) -> Iterator[str]:
+    """Join each option that takes a value with it, by the option's longest name."""
+    names = {
+        name: max(action.option_strings, key=len)
+        for name, action in parser._option_string_actions.items()
+        if isinstance(action, argparse._StoreAction) and action.nargs is None
+    }
+    rest = iter(words)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if name not in names:
+            yield word
+        else:
+            yield f"{names[name]}={value if equals else next(rest)}"
 
 
 def _refuse_option(command: str, message: str) -> NoReturn:

@@ -193,7 +193,8 @@ def add_pairs(lanes, U, outsides, coefficients, first, last, V, center, updates,
 
     For p = first ... last - 1, one after another: ``coefficients[p] * U[outsides[p]]`` is added to
     ``updates[b]``, and ``coefficients[p] * V[center]`` to ``U[outsides[p]]``. In the end
-    ``updates[b]`` is added to ``V[center]``; what it is then itself is not defined.
+    ``updates[b]`` is added to ``V[center]``; what it is then itself is not defined. That row is
+    read in the beginning and written in the end: what others write to it meanwhile is lost.
     """
     for p in range(first, last):
         row, coefficient = outsides[p], coefficients[p]

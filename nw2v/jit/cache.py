@@ -29,6 +29,7 @@ import llvmlite
 import numba
 from numba.core import config
 from numba.core.caching import FunctionCache
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.event import trigger_event
 from numba.core.serialize import dumps
 
@@ -108,10 +109,12 @@ class KernelCache(FunctionCache):
 
         @wraps(compile_signature)
         def compiled(signature: Any) -> Any:
-            try:
-                return compile_signature(signature)
-            finally:
-                self._files.release_all()
+            # Claims of other threads are safe: only one of them compiles at a time.
+            with global_compiler_lock:
+                try:
+                    return compile_signature(signature)
+                finally:
+                    self._files.release_all()
 
         return compiled
 

@@ -29,6 +29,10 @@ _ELEMENTS: dict[str, tuple[Any, ...]] = {
     "N": (types.int64, types.uint64),
 }
 _NUMBERS = {"i": types.int64, "r": types.float32}
+_GIVEN: dict[str, tuple[Any, ...]] = {
+    "i": (types.Integer, types.Boolean),
+    "r": (types.Float,),
+}
 
 
 def also_emitted(
@@ -99,7 +103,9 @@ def emitted(name: str, emit: Emitter, kinds: str, result: Any = types.void) -> C
 
 
 def _check(name: str, place: int, kind: str, argument: Any) -> None:
-    """Refuse an array whose numbers are of another type, or do not stand one behind the other."""
+    """Refuse what would be read wrongly: another kind of number, an array with gaps."""
+    if kind in _GIVEN and not isinstance(argument, _GIVEN[kind]):
+        raise NumbaTypeError(f"{name}: argument {place} is {argument}, no {_NUMBERS[kind]}")
     if kind not in _ELEMENTS:
         return
     elements = _ELEMENTS[kind]

@@ -82,7 +82,7 @@ class NegativeSamplingPass:
             batch_windows=batch_sizes.batch_size(busiest_push, threads),
             parts=parts,
             windows_of_one_center=batch_sizes.windows_of_one_center(window_push),
-            pairs_of_one_center=batch_sizes.LARGEST_LOCAL_DRIFT / pair_push,
+            pairs_of_one_center=batch_sizes.LARGEST_LOCAL_DRIFT / max(pair_push, 1e-9),
             memory=memory,
             most_changes=most_changes,
             concentration=float((as_center**2).sum()),

@@ -238,8 +238,20 @@ def test_what_is_said_about_a_wrong_override(override: str, message: str) -> Non
 def test_flags_and_overrides_may_stand_in_any_order() -> None:
     line = parse_command_line(["model.dim=3", "-m", "seed=1,2", "--config-dir", "x", "loss=a,b"])
     assert line.overrides == ["model.dim=3", "seed=1,2", "loss=a,b"]
-    assert line.flags == ["-m", "--config-dir", "x"]
+    assert line.flags == ["-m", f"--config-dir={Path.cwd() / 'x'}"]
     assert line.trains
+
+
+@pytest.mark.parametrize(
+    "words", [["--config-path", "own"], ["--config-path=own"], ["-cp", "own"], ["-cp=own"]]
+)
+def test_folders_are_those_that_the_user_sees(words: list[str]) -> None:
+    line = parse_command_line([*words, "-cn", "other", "seed=1"])
+    folder = str(Path.cwd() / "own")
+    assert line.options.config_path == folder
+    assert line.flags == ["--config-name=other", f"--config-path={folder}"]
+    assert parse_command_line(line.flags).flags == line.flags
+    assert parse_command_line(["--config-path="]).flags == []
 
 
 @pytest.mark.parametrize(

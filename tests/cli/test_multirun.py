@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -140,6 +141,17 @@ def test_configuration_files_of_ones_own_by_a_relative_path(text: Path) -> None:
     file.write_text(file.read_text().replace("window: 5", "window: 3"))
     assert main(arguments(text, "--config-path", "own", "seed=1,2")) == 0
     assert [record.settings["model.window"] for record in records()] == [3, 3]
+
+
+def test_a_sweep_is_resumed_with_another_configuration_folder(text: Path) -> None:
+    shutil.copytree(config_folder(), "own")
+    assert main(arguments(text, "--config-path", "own", "seed=1")) == 0
+    Path("elsewhere").mkdir()
+    Path("own").rename("elsewhere/moved")
+    with contextlib.chdir("elsewhere"):
+        words = ["train", "--config-path", "moved", "sweep.resume=../sweep", "seed=1,2"]
+        assert main(words) == 0
+    assert [record.settings["seed"] for record in records()] == [1, 2]
 
 
 def test_another_text_is_trained_on_again(text: Path, capsys: pytest.CaptureFixture[str]) -> None:

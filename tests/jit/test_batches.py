@@ -323,7 +323,7 @@ def test_the_loss_of_a_nan_is_nan():
     assert math.isnan(negative_terms(lanes, scores, 4, weights, one, expected, observed))
 
 
-def test_prefetching_changes_nothing():
+def test_fetching_ahead_changes_nothing():
     c = Case(50)
     before = c.matrix.copy()
     for r in range(c.slots):
@@ -335,8 +335,25 @@ def test_prefetching_changes_nothing():
 @pytest.mark.skipif(LANES == 0, reason="this CPU has no register code")
 def test_the_register_code_is_what_runs_here():
     c = Case(100)
-    scores = np.zeros(4, dtype=np.float32)
-    # Code that comes from the cache cannot be inspected: compile it again.
-    fresh: Any = numba.njit(pair_scores.py_func)  # type: ignore[attr-defined]
-    fresh(c.lanes, c.matrix, c.rows, 0, 4, c.centers, 5, scores)
-    assert f"<{LANES} x float>" in fresh.inspect_llvm(fresh.signatures[0])
+    for lanes in (c.lanes, ()):
+        # Code that comes from the cache cannot be inspected: compile it again.
+        fresh: Any = numba.njit(pair_scores.py_func)  # type: ignore[attr-defined]
+        scores = np.zeros(4, dtype=np.float32)
+        fresh(lanes, c.matrix, c.rows, 0, 4, c.centers, 5, scores)
+        code = fresh.inspect_llvm(fresh.signatures[0])
+        assert (f"llvm.fmuladd.v{LANES}f32" in code) == (lanes == c.lanes)
+
+
+@pytest.mark.skipif(not COMPILED, reason="nothing is compiled")
+@pytest.mark.skipif(LANES == 0, reason="this CPU has no register code")
+@pytest.mark.parametrize("dim", [16, 24, 100, 112])
+def test_all_lines_of_a_row_are_fetched(dim):
+    c = Case(dim)
+    length = len(c.lanes) * LANES
+    fresh: Any = numba.njit(prefetch_row.py_func)  # type: ignore[attr-defined]
+    fresh(c.lanes, c.matrix, c.rows, 0)
+    code = fresh.inspect_llvm(fresh.signatures[0])
+    # Lines that a row may lie in, wherever one begins that is a multiple of its length.
+    starts = range(0, 16 * length, length)
+    lines = max((start + length - 1) // 16 - start // 16 + 1 for start in starts)
+    assert code.count("call void @llvm.prefetch") == lines

@@ -43,6 +43,15 @@ def test_numbers_of_another_type_are_refused():
             add(lanes, matrix, rows[1], factors, matrix)
 
 
+def test_places_that_are_no_whole_numbers_are_refused():
+    @kernel
+    def look_between(numbers):
+        return observe(numbers, 0.5)
+
+    with pytest.raises(TypingError, match="observe: argument 1 is float64, no int64"):
+        look_between(np.array([7]))
+
+
 def test_numbers_that_do_not_stand_one_behind_the_other_are_refused():
     with pytest.raises(TypingError, match="observe: argument 0 is no contiguous array but"):
         look(np.arange(8)[::2])
