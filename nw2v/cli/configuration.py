@@ -103,13 +103,12 @@ def parse_command_line(arguments: Sequence[str], command: str = "train") -> Comm
     # Hydra would look for a relative folder beside nw2v's own code, and a sweep that is resumed
     # where it was begun.
     for option in ("config_path", "config_dir"):
-        name, folder = f"--{option.replace('_', '-')}=", getattr(options, option)
+        name, folder = f"--{option.replace('_', '-')}=", getattr(options, option) or None
         flags = [flag for flag in flags if not flag.startswith(name)]
-        if folder:
-            setattr(options, option, str(Path(folder).absolute()))
-            flags.append(f"{name}{getattr(options, option)}")
-        else:
-            setattr(options, option, None)
+        if folder is not None:
+            folder = str(Path(folder).absolute())
+            flags.append(f"{name}{folder}")
+        setattr(options, option, folder)
     modes = [options.run, options.multirun, options.cfg, options.info, options.shell_completion]
     if sum(bool(mode) for mode in modes) > 1:
         raise InputError("give one of --run, --multirun, --cfg, --info and --shell-completion")
@@ -343,8 +342,8 @@ def initialized(options: argparse.Namespace, job: str = "train") -> Iterator[Non
 
     `job` is `hydra.job.name` where the configuration does not say.
     """
-    folder = Path(options.config_path or config_folder()).absolute()
-    with initialize_config_dir(str(folder), job_name=job, version_base=HYDRA_VERSION_BASE):
+    folder = str(options.config_path or config_folder())
+    with initialize_config_dir(folder, job_name=job, version_base=HYDRA_VERSION_BASE):
         yield
 
 
@@ -352,7 +351,7 @@ def additional_folder(line: CommandLine) -> list[str]:
     """Return the override by which Hydra finds the folder of `--config-dir`, if there is one."""
     if line.options.config_dir is None:
         return []
-    folder = Path(line.options.config_dir).absolute()
+    folder = Path(line.options.config_dir)
     if not folder.is_dir():
         raise InputError(f"--config-dir {folder}: no such folder")
     if any(override.startswith("hydra.searchpath=") for override in line.overrides):

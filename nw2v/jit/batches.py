@@ -29,12 +29,14 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
+from nw2v.jit.intrinsics import emit_prefetch
 from nw2v.jit.registers import (
     FLOAT_BYTES,
     INT,
     LANES,
     MOST_SUMS,
     SMALLEST_EXPONENT,
+    absolute,
     add_product,
     also_in_registers,
     constant_register,
@@ -59,7 +61,6 @@ from nw2v.jit.registers import (
     sum_lanes,
     sum_lanes_of_four,
     sums_of_tile,
-    vector,
 )
 
 BATCH = 32
@@ -271,11 +272,6 @@ def _emit_negative_terms(
     # All centers in lockstep: as many registers as keep the CPU busy.
     lanes = BATCH
     zero, one = (constant_register(x, lanes) for x in (0.0, 1.0))
-    absolute = cgutils.get_or_insert_function(
-        builder.module,
-        ir.FunctionType(vector(lanes), [vector(lanes)]),
-        f"llvm.fabs.v{lanes}f32",
-    )
     # -log sigma(-x) = max(x, 0) + log(1 + exp(-|x|)): one logarithm of the product of the latter.
     linear = cgutils.alloca_once_value(builder, zero)
     product = cgutils.alloca_once_value(builder, one)
@@ -285,7 +281,7 @@ def _emit_negative_terms(
         k = loop.index
         pointer = register_pointer(builder, scores, builder.mul(k, number(BATCH)), lanes)
         x = load(builder, pointer, lanes, FLOAT_BYTES * LANES)
-        e = emit_exp(builder, builder.fneg(builder.call(absolute, [x])), to_zero=False)
+        e = emit_exp(builder, builder.fneg(absolute(builder, x)), to_zero=False)
         e_1 = builder.fadd(e, one)
         upper = emit_reciprocal(builder, e_1)
         positive = builder.fcmp_unordered(">", x, zero)  # or NaN, which the loss then shows
@@ -428,16 +424,11 @@ def _emit_pair_terms(builder: ir.IRBuilder, registers: int, arguments: list[ir.V
     zero, one, two = (constant_register(x, LANES) for x in (0.0, 1.0, 2.0))
     rates = splat(builder, rate, LANES)
     loss = cgutils.alloca_once_value(builder, zero)
-    absolute = cgutils.get_or_insert_function(
-        builder.module,
-        ir.FunctionType(vector(LANES), [vector(LANES)]),
-        f"llvm.fabs.v{LANES}f32",
-    )
     with cgutils.for_range_slice(builder, number(0), count, number(LANES)) as (p, _):
         inside = lanes_below(builder, builder.sub(count, p))
         pointer = register_pointer(builder, scores, p, LANES)
         x = builder.select(inside, load(builder, pointer, LANES, FLOAT_BYTES), zero)
-        e = emit_exp(builder, builder.fneg(builder.call(absolute, [x])))
+        e = emit_exp(builder, builder.fneg(absolute(builder, x)))
         # One division for both 1 / (1 + e) and e / (2 + e).
         e_1, e_2 = builder.fadd(e, one), builder.fadd(e, two)
         inverse = builder.fdiv(one, builder.fmul(e_1, e_2))
@@ -464,19 +455,11 @@ def _emit_scale_row(builder: ir.IRBuilder, registers: int, arguments: list[ir.Va
 def _emit_prefetch_row(builder: ir.IRBuilder, registers: int, arguments: list[ir.Value]) -> None:
     matrix, rows, r = arguments
     length, line = registers * LANES, 64 // FLOAT_BYTES
-    byte = ir.IntType(8).as_pointer()
-    function = cgutils.get_or_insert_function(
-        builder.module,
-        ir.FunctionType(ir.VoidType(), [byte, INT, INT, INT]),
-        "llvm.prefetch.p0",
-    )
-    for_writing, into_all_caches, data = (ir.Constant(INT, x) for x in (1, 3, 1))
     start = row_start(builder, rows, r, length)
     # Where rows are no whole lines and need not begin with one, the last floats may be in one more.
     may_cross = length % line > math.gcd(length, line)
     for offset in [*range(0, length, line)] + ([length - 1] if may_cross else []):
-        address = builder.bitcast(builder.gep(matrix, [plus(builder, start, offset)]), byte)
-        builder.call(function, [address, for_writing, into_all_caches, data])
+        emit_prefetch(builder, matrix, plus(builder, start, offset), for_writing=True)
 
 
 # --- both together -------------------------------------------------------------------------------

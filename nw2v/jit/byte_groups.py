@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 
-from nw2v.jit.intrinsics import also_emitted
+from nw2v.jit.intrinsics import also_emitted, emit_prefetch
 
 GROUP = 64
 _BYTE, _WORD = ir.IntType(8), ir.IntType(64)
@@ -133,13 +132,7 @@ def _emit_count_bits(builder: ir.IRBuilder, arguments: list[ir.Value]) -> ir.Val
 
 
 def _emit_prefetch(builder: ir.IRBuilder, arguments: list[ir.Value]) -> None:
-    data, item = arguments
-    number = ir.IntType(32)
-    address = builder.bitcast(builder.gep(data, [item]), _BYTE.as_pointer())
-    kind = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
-    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    for_reading, into_all_caches, of_data = 0, 3, 1
-    builder.call(function, [address, number(for_reading), number(into_all_caches), number(of_data)])
+    emit_prefetch(builder, *arguments, for_writing=False)
 
 
 # --- both together -------------------------------------------------------------------------------

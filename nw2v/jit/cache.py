@@ -83,8 +83,6 @@ class KernelCache(FunctionCache):
         compiled = self._load(key, target)
         if compiled is None and self._files.claim(key):
             compiled = self._load(key, target)  # Another process may have compiled it by now.
-            if compiled is not None:
-                self._files.release(key)
         return compiled
 
     def _load(self, key: tuple[Any, ...], target: Any) -> Any:
@@ -101,8 +99,6 @@ class KernelCache(FunctionCache):
             super().save_overload(signature, data)
         except OSError as error:
             _warn_once(f"{self._cache_path}: {error.strerror or error}")
-        finally:
-            self._files.release(self._index_key(signature, data.codegen))
 
     def released_after(self, compile_signature: Callable[..., Any]) -> Callable[..., Any]:
         """Let others that wait for the function go on, however its compilation ends."""
@@ -114,7 +110,7 @@ class KernelCache(FunctionCache):
                 try:
                     return compile_signature(signature)
                 finally:
-                    self._files.release_all()
+                    self._files.release()
 
         return compiled
 
@@ -256,20 +252,12 @@ class CodeFiles:
         self._claims[path.name] = descriptor
         return True
 
-    def release(self, key: tuple[Any, ...]) -> None:
-        """Let others that wait for a key go on."""
-        self._release(self._lock_path(key))
-
-    def release_all(self) -> None:
-        """Let others go on, whatever they wait for."""
-        for name in list(self._claims):
-            self._release(self._folder / name)
-
-    def _release(self, path: Path) -> None:
-        descriptor = self._claims.pop(path.name, None)
-        if descriptor is not None:
+    def release(self) -> None:
+        """Let others that wait for what this process has claimed go on."""
+        while self._claims:
+            name, descriptor = self._claims.popitem()
             with contextlib.suppress(OSError):
-                return_lock(path, descriptor)
+                return_lock(self._folder / name, descriptor)
 
     def _lock_path(self, key: tuple[Any, ...]) -> Path:
         path = self.path(key)

@@ -13,6 +13,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.core.errors import NumbaTypeError
 from numba.extending import intrinsic, overload
 
@@ -100,6 +101,19 @@ def emitted(name: str, emit: Emitter, kinds: str, result: Any = types.void) -> C
         return result(types.StarArgTuple(arguments)), generate
 
     return function
+
+
+def emit_prefetch(
+    builder: ir.IRBuilder, data: ir.Value, item: ir.Value, *, for_writing: bool
+) -> None:
+    """Ask for the cache line of an item of an array, into all caches."""
+    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    address = builder.bitcast(builder.gep(data, [item]), byte)
+    kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    into_all_caches, of_data = 3, 1
+    which = (int(for_writing), into_all_caches, of_data)
+    builder.call(function, [address, *(number(value) for value in which)])
 
 
 def _check(name: str, place: int, kind: str, argument: Any) -> None:

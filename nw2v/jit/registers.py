@@ -112,6 +112,13 @@ def fused(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Va
     return builder.call(function, [a, b, c])
 
 
+def absolute(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """Absolute values, lane by lane."""
+    name = f"llvm.fabs.v{value.type.count}f32"
+    kind = ir.FunctionType(value.type, [value.type])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [value])
+
+
 def register_pointer(
     builder: ir.IRBuilder, base: ir.Value, offset: ir.Value, lanes: int
 ) -> ir.Value:

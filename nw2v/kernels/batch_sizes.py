@@ -116,7 +116,7 @@ def batch_size(busiest_push: float, at_once: int) -> int:
     int
         From 1 to `BATCH`.
     """
-    return max(1, int(min(BATCH, LARGEST_DRIFT / max(busiest_push * at_once, 1e-9))))
+    return max(1, int(min(BATCH, LARGEST_DRIFT / (busiest_push * at_once))))
 
 
 @for_kernels_too
@@ -153,4 +153,4 @@ def windows_of_one_center(center_push: float) -> int:
     int
         From 1 to `MOST_WINDOWS_OF_ONE_CENTER`.
     """
-    return max(1, int(min(MOST_WINDOWS_OF_ONE_CENTER, LARGEST_DRIFT / max(center_push, 1e-9))))
+    return max(1, int(min(MOST_WINDOWS_OF_ONE_CENTER, LARGEST_DRIFT / center_push)))

@@ -57,11 +57,13 @@ class NegativeSamplingPass:
         probabilities = noise_probabilities(entries)
         self.noise: np.ndarray | None = probabilities
         assert settings.learning_rate is not None
+        # At lower rates nothing that depends on them is bounded.
+        rate = max(settings.learning_rate, 1e-9)
         outside_words = mean_outside_words(settings.window, law.shrink)
         parts = batch_sizes.parts_of(settings.negatives * outside_words)
         # How far a step pushes (`batch_sizes`) for each pair, which is one outside word and K
         # negatives, and how much of it concerns one word: as center, or as negative.
-        pair_push = settings.learning_rate * (1 + settings.negatives) / parts
+        pair_push = rate * (1 + settings.negatives) / parts
         window_push = outside_words * pair_push
         kept = counts * keep_probabilities(counts, settings.subsample)
         as_center = kept / kept.sum()
@@ -71,9 +73,7 @@ class NegativeSamplingPass:
         changes = outside_words * (1 + settings.negatives) * float(probabilities @ of_window)
         most_changes = batch_sizes.MOST_CHANGES
         memory = batch_sizes.memory_length(changes * threads, most_changes)
-        pool = batch_sizes.pool_size(
-            settings.negatives * outside_words / parts, settings.learning_rate, memory
-        )
+        pool = batch_sizes.pool_size(settings.negatives * outside_words / parts, rate, memory)
         self.batch_law = BatchLaw(
             table=noise_table(entries, settings.seed),
             pool=pool,
@@ -82,7 +82,7 @@ class NegativeSamplingPass:
             batch_windows=batch_sizes.batch_size(busiest_push, threads),
             parts=parts,
             windows_of_one_center=batch_sizes.windows_of_one_center(window_push),
-            pairs_of_one_center=batch_sizes.LARGEST_LOCAL_DRIFT / max(pair_push, 1e-9),
+            pairs_of_one_center=batch_sizes.LARGEST_LOCAL_DRIFT / pair_push,
             memory=memory,
             most_changes=most_changes,
             concentration=float((as_center**2).sum()),

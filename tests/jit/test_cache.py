@@ -117,7 +117,7 @@ assert kept.claim(KEY)
     subprocess.run([sys.executable, "-c", claim, str(tmp_path)], cwd=ROOT, check=True)
     waiting = files(tmp_path)
     assert waiting.claim(KEY) and not waiting.claim(KEY)
-    waiting.release(KEY)
+    waiting.release()
     assert not list(tmp_path.glob("*.lock"))
 
 

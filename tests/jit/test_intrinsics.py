@@ -38,7 +38,7 @@ def test_numbers_of_another_type_are_refused():
     if lanes:
         rows = [np.zeros(1, dtype=dtype) for dtype in (np.int32, np.int64)]
         matrix, factors = aligned_zeros(1, length), np.ones(1, dtype=np.float32)
-        add(lanes, matrix, rows[0], factors, matrix.copy())
+        add(lanes, matrix, rows[0], factors, aligned_zeros(1, length))
         with pytest.raises(TypingError, match="add_rows: argument 2 has elements of type int64"):
             add(lanes, matrix, rows[1], factors, matrix)
 
