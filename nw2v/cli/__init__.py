@@ -28,6 +28,10 @@ __all__ = ["main"]
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
+# Control characters but tab and line feed, and those that turn the direction of a line.
+_STEERING = [*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F)]
+_ESCAPES = {code: repr(chr(code))[1:-1] for code in [*_STEERING, *range(0x2066, 0x206A)]}
+
 
 @dataclass(frozen=True)
 class Command:
@@ -207,7 +211,10 @@ def _open_output() -> None:
 
 
 class _WatchedOutput:
-    """Standard output that remembers why it could not be written."""
+    """Standard output that remembers why it could not be written.
+
+    Words may come from a stranger's file: what would steer a terminal is written as an escape.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -215,7 +222,7 @@ class _WatchedOutput:
 
     def write(self, text: str) -> int:
         with self._watched():
-            return self._stream.write(text)
+            return self._stream.write(text.translate(_ESCAPES))
 
     def flush(self) -> None:
         with self._watched():

@@ -17,11 +17,11 @@ from omegaconf import DictConfig
 from nw2v.cli.application import launch
 from nw2v.cli.command_text import command_text
 from nw2v.cli.configuration import (
-    check_output_folder,
     compose_all,
     parse_command_line,
     plain,
 )
+from nw2v.cli.output_folder import check_output_folder, own_output_folder
 from nw2v.cli.scoring import forget_sets, sets_of
 from nw2v.cli.settings import (
     COMPARE_TRAINERS,
@@ -85,13 +85,15 @@ def run(arguments: Sequence[str]) -> int:
     config = None
     if line.composes:
         _refuse_keys_of_train(line.overrides)
-        (composed,) = compose_all(line, "compare", COMPARISON_SETTINGS, NO_SWEEPS)
-        if line.trains:
-            config = composed
+        (config,) = compose_all(line, "compare", COMPARISON_SETTINGS, NO_SWEEPS)
+    try:
+        if config is None or not line.trains:
+            launch(compare_job, "compare", line, None, keys=COMPARISON_SETTINGS)
+        else:
             _check(read_comparison(plain(config)))
             check_output_folder(line, config)
-    try:
-        launch(compare_job, "compare", line, config, keys=COMPARISON_SETTINGS)
+            with own_output_folder(line, config):
+                launch(compare_job, "compare", line, config, keys=COMPARISON_SETTINGS)
     finally:
         forget_sets()
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -226,26 +225,6 @@ def plain(config: DictConfig) -> dict[str, Any]:
         container = OmegaConf.to_container(own, resolve=True, throw_on_missing=False)
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
-
-
-def check_output_folder(line: CommandLine, config: DictConfig) -> None:
-    """Find out before any work whether the output folder can be made.
-
-    Raises
-    ------
-    InputError
-        It, or the nearest folder above it that exists, is a file or cannot be written.
-    """
-    try:
-        node = config.hydra.sweep.dir if is_sweep(line, config) else config.hydra.run.dir
-    except OmegaConfBaseException:
-        return  # it depends on the running job: Hydra will say what is wrong, if anything is
-    folder = Path(str(node)).absolute()
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    if not existing.is_dir():
-        raise InputError(f"cannot write the output folder {folder}: {existing} is a file")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"cannot write the output folder {folder}: no permission in {existing}")
 
 
 @contextmanager

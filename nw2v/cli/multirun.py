@@ -16,10 +16,11 @@ from omegaconf import OmegaConf
 
 from nw2v.cli.application import launch
 from nw2v.cli.command_text import command_text
-from nw2v.cli.configuration import CommandLine, check_output_folder, parse_command_line
+from nw2v.cli.configuration import CommandLine, parse_command_line
 from nw2v.cli.grid import planned
 from nw2v.cli.joblib_launcher import dismiss_processes
 from nw2v.cli.one_of_several import cores_of_job, in_other_processes
+from nw2v.cli.output_folder import check_output_folder
 from nw2v.cli.planning import OPTUNA_SWEEPER, Plan, plan_jobs
 from nw2v.cli.resuming import RESUME, Earlier, key_of
 from nw2v.cli.settings import listed

@@ -15,6 +15,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _MOST_THREADS = 16  # beyond, the one thread that reads a file cannot keep up
+_PATIENCE = 2.0  # seconds
 
 
 def threads_for_text() -> int:
@@ -50,7 +51,9 @@ def in_parallel(
 def read_ahead(items: Iterator[Item], depth: int = 4) -> Iterator[Item]:
     """Go through `items` in a thread of their own, at most `depth` of them ahead.
 
-    An exception raised by `items` is raised here, and leaving the loop early ends the thread.
+    An exception raised by `items` is raised here, and leaving the loop early ends the thread: at
+    its next item, if it waits for that longer than `_PATIENCE`, as at a pipe that nothing comes
+    from.
     """
     waiting: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=depth)
     stopped = threading.Event()
@@ -84,4 +87,4 @@ def read_ahead(items: Iterator[Item], depth: int = 4) -> Iterator[Item]:
             yield value
     finally:
         stopped.set()
-        thread.join()
+        thread.join(_PATIENCE)

@@ -18,6 +18,9 @@ RELATIONS_FOLDER = Path(__file__).parent / "data" / "relations"
 # All others would make six times the questions, and hardly a more certain score: that depends on
 # the number of pairs.
 OWN_PARTNERS = 10
+MOST_PAIRS = 1000
+"""Pairs of one file: a million questions. A longer list of two columns is meant as something else,
+the vocabulary of a run, say."""
 
 GOOGLE = PublishedFile(
     file_name="questions-words.txt",
@@ -260,6 +263,11 @@ def _read_pairs(path: Path) -> list[tuple[str, tuple[str, ...]]]:
         if not answers:
             raise InputError(f"{path}:{number}: no answer in {excerpt(line)}")
         pairs.append((columns[0], answers))
+        if len(pairs) > MOST_PAIRS:
+            raise InputError(
+                f"{path}: more than {MOST_PAIRS:,} pairs of a word and its answer, of which every "
+                "two would make a question; is this a file of analogies?"
+            )
     return pairs
 
 

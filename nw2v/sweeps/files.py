@@ -228,7 +228,9 @@ def alone_in(folder: Path, what: str = "sweep") -> Iterator[None]:
                 f"another process runs a {what} in {folder}: wait for it, or give another folder"
             ) from None
         except OSError as error:
-            raise InputError(f"cannot write {folder}: {error.strerror or error}") from None
+            raise InputError(
+                f"cannot write the output folder {folder}: {error.strerror or error}"
+            ) from None
         yield
 
 

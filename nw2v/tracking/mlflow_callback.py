@@ -328,8 +328,11 @@ class MlflowCallback(Callback):
         self._metrics.send_in_background()
 
     def finished(self, report: Report) -> None:
-        """Take the last metrics; end the run as FINISHED unless a `with` block does so."""
-        self._raise_error()
+        """Take the last metrics; end the run as FINISHED unless a `with` block does so.
+
+        In a block nothing is raised, so that what was learnt can be saved: `log_outputs` and the
+        end of the block raise what is wrong with the store.
+        """
         self.log_metrics(report.metrics, report.step)
         if self._is_block:
             self._metrics.send_in_background()

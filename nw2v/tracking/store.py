@@ -25,6 +25,7 @@ from nw2v.tracking.store_address import (
     ARTIFACT_FOLDER,
     DEFAULT_EXPERIMENT,
     artifact_folder,
+    check_driver,
     is_server,
     readable,
     sqlite_file,
@@ -134,9 +135,11 @@ def check_store(uri: str) -> None:
     Raises
     ------
     InputError
-        A server that does not answer, or an SQLite file that cannot be used.
+        A server that does not answer, an SQLite file that cannot be used, or a database whose
+        driver is not installed.
     """
     check_server(uri)
+    check_driver(uri)
     file = sqlite_file(uri)
     if file is not None:
         _make_folder(file)

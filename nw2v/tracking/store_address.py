@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 import sys
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -22,6 +24,15 @@ MLFLOWS_OWN = "MLflow's tracking URI"
 _TRAINING_VIEW = "workflowType=machine_learning"
 
 _SQLITE_ENDINGS = (".db", ".sqlite", ".sqlite3")
+# What MLflow knows of itself; a database's may have a driver behind it ("mysql+pymysql").
+_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
+_OF_PLUGINS = "mlflow.tracking_store"
+# The module that SQLAlchemy speaks to a database by, and the package that it is in.
+_DRIVERS = {
+    "postgresql": ("psycopg2", "psycopg2-binary"),
+    "mysql": ("MySQLdb", "mysqlclient"),
+    "mssql": ("pyodbc", "pyodbc"),
+}
 # Two characters would end or change the path within an address.
 _ALL_BUT_TWO = "".join(chr(c) for c in range(32, 127) if chr(c) not in "%?")
 
@@ -50,7 +61,8 @@ def resolve_uri(
     Raises
     ------
     InputError
-        If the address is MLflow's old file store, or a path that is no SQLite file.
+        If the address is MLflow's old file store, a path that is no SQLite file, or of a kind
+        that MLflow does not know.
     """
     directory = Path.cwd() if directory is None else directory.absolute()
     if uri is not None:
@@ -80,6 +92,23 @@ def resolve_experiment(experiment: str | None = None) -> tuple[str | None, str |
     if identifier := os.environ.get("MLFLOW_EXPERIMENT_ID"):
         return None, identifier
     return DEFAULT_EXPERIMENT, None
+
+
+def check_driver(uri: str) -> None:
+    """Look for the module that speaks to a database, where the address names no other one.
+
+    Raises
+    ------
+    InputError
+        If it is not installed.
+    """
+    kind = uri.partition(":")[0].lower()
+    module, package = _DRIVERS.get(kind, (None, None))
+    if module is not None and find_spec(module) is None:
+        raise InputError(
+            f"the MLflow store {readable(uri)} needs the Python module {module}: pip install "
+            f"{package}, or name another driver ({kind}+DRIVER://...)"
+        )
 
 
 def is_server(uri: str) -> bool:
@@ -156,7 +185,21 @@ def _absolute(uri: str, origin: str, directory: Path) -> str:
             )
         absolute = _sqlite_uri(directory / unquote(path))
         return f"{absolute}?{options}" if options else absolute
+    if scheme is not None and not _is_known(scheme[1].lower()):
+        raise InputError(
+            f"{origin}={without_password(uri)}: MLflow has no store of the kind "
+            f"{scheme[1]!r}; give an SQLite file such as {DEFAULT_FILE}, or the address of a "
+            "server such as https://HOST:5000"
+        )
     return text.rstrip("/")
+
+
+def _is_known(scheme: str) -> bool:
+    """Return whether MLflow has stores of this kind, by itself or by a plugin."""
+    if scheme.partition("+")[0] in _SCHEMES:
+        return True
+    plugins = entry_points(group=_OF_PLUGINS)
+    return scheme in {plugin.name for plugin in plugins}
 
 
 def _sqlite_uri_of_path(text: str, origin: str, directory: Path) -> str:

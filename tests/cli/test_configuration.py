@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from nw2v.cli.configuration import (
-    check_output_folder,
     compose_all,
     config_folder,
     is_sweep,
@@ -324,11 +323,6 @@ def test_files_of_ones_own(tmp_path: Path) -> None:
         settings("--config-dir", str(tmp_path), "corpus=mine")
 
 
-def check_folder(*arguments: str) -> None:
-    line = parse_command_line(arguments)
-    check_output_folder(line, compose_all(line)[0])
-
-
 def test_a_job_has_its_commands_name_where_the_configuration_gives_none(tmp_path: Path) -> None:
     shutil.copytree(CONF, tmp_path / "conf")
     own = tmp_path / "conf" / "compare.yaml"
@@ -338,23 +332,6 @@ def test_a_job_has_its_commands_name_where_the_configuration_gives_none(tmp_path
     line = parse_command_line(["--config-path", str(tmp_path / "conf")], "compare")
     (config,) = compose_all(line, "compare", [])
     assert config.hydra.job.name == "compare"
-
-
-def test_output_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_text("")
-    for key, flags in (("hydra.run.dir", []), ("hydra.sweep.dir", ["-m", "seed=1,2"])):
-        with pytest.raises(InputError) as caught:
-            check_folder(f"{key}={file}/a/b", *flags)
-        assert str(caught.value) == (f"cannot write the output folder {file}/a/b: {file} is a file")
-        check_folder(f"{key}={tmp_path}/a/b", *flags)
-    assert list(tmp_path.iterdir()) == [file]
-
-
-def test_output_folder_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.access", lambda path, mode: False)
-    with pytest.raises(InputError, match=r"cannot write the output folder .*: no permission in"):
-        check_folder(f"hydra.run.dir={tmp_path}/a")
 
 
 def test_a_wheel_holds_the_configuration_inside_the_package(

@@ -224,3 +224,14 @@ def test_evaluation_sets_that_are_none(
     assert "bad.txt" in message and "2" in message
     message = wrong(["evaluate", str(run_folder), "--similarity", str(tmp_path / "no")], capsys)
     assert str(tmp_path / "no") in message
+
+
+def test_words_of_a_stranger_do_not_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "vectors.txt"
+    steering = "\x1b[31mred\x07\u202etxt\x9b"
+    file.write_text(f"3 2\na 1 2\n{steering} 1 2\nä 1 3\n", encoding="utf-8")
+    assert main(["neighbors", str(file), "a"]) == 0
+    words = [line.split()[0] for line in lines(capsys)]
+    assert words == [r"\x1b[31mred\x07\u202etxt\x9b", "ä"]

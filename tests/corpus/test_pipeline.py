@@ -35,6 +35,25 @@ def test_reading_ahead_passes_errors_on_and_ends_its_thread() -> None:
     assert not threads_left("nw2v-reader")
 
 
+def test_leaving_does_not_wait_for_a_pipe_that_nothing_comes_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nw2v.corpus.pipeline._PATIENCE", 0.01)
+    something_comes = threading.Event()
+
+    def waiting() -> Iterator[int]:
+        yield 1
+        something_comes.wait()
+        yield 2
+
+    items = read_ahead(waiting())
+    assert next(items) == 1
+    items.close()  # type: ignore[attr-defined]
+    (reader,) = threads_left("nw2v-reader")
+    something_comes.set()
+    reader.join()
+
+
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("number", [0, 1, 3, 100])
 def test_what_is_worked_out_in_parallel_comes_in_order(threads: int, number: int) -> None:

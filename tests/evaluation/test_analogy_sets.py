@@ -8,8 +8,8 @@ import pytest
 
 from nw2v.corpus import downloads
 from nw2v.errors import InputError
-from nw2v.evaluation import AnalogySet, load_analogies, set_files
-from nw2v.evaluation.analogy_sets import GOOGLE, RELATIONS_FOLDER
+from nw2v.evaluation import AnalogySet, analogy_sets, load_analogies, set_files
+from nw2v.evaluation.analogy_sets import GOOGLE, MOST_PAIRS, RELATIONS_FOLDER
 
 BATS_EXAMPLE = {
     "1_Inflectional_morphology/I01 [noun - plural_reg].txt": "year\tyears\ncar\tcars\n",
@@ -190,6 +190,18 @@ def test_unknown_names_list_near_names():
         load_analogies("gogle")
     with pytest.raises(InputError, match="no such file, and the known names are google, nw2v"):
         load_analogies("some/where.txt")
+
+
+def test_a_long_list_of_two_columns_is_no_set_of_pairs(tmp_path):
+    file = tmp_path / "vocabulary.tsv"
+    most = [f"word{i}\t{i}\n" for i in range(MOST_PAIRS)]
+    file.write_text("".join(most), encoding="utf-8")
+    pairs = analogy_sets._read_pairs(file)
+    assert len(pairs) == MOST_PAIRS
+    file.write_text("".join([*most, "one\tmore\n"]), encoding="utf-8")
+    for path in (file, tmp_path):
+        with pytest.raises(InputError, match=r"vocabulary\.tsv: more than 1,000 pairs"):
+            load_analogies(path)
 
 
 def test_a_folder_without_pairs(tmp_path):

@@ -196,6 +196,22 @@ class TestEnds:
             raise error
         assert read(callback).info.status == status
 
+    def test_in_a_block_the_end_of_training_raises_nothing(
+        self, new_callback, model_folder, monkeypatch
+    ):
+        def fail(*arguments):
+            raise InputError("the store has gone")
+
+        monkeypatch.setattr("nw2v.tracking.mlflow_callback.open_destination", fail)
+        callback = new_callback()
+        with pytest.raises(InputError, match="the store has gone"), callback:
+            callback.started(training_start())
+            callback._wait_for_run()
+            callback.finished(report(1))
+            was_saved = True
+            callback.log_outputs(model_folder)
+        assert was_saved
+
     def test_a_block_that_swallows_the_failure_of_the_training(self, new_callback):
         callback = new_callback()
         with callback:

@@ -1,10 +1,13 @@
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 from nw2v.errors import InputError
+from nw2v.tracking import store_address
 from nw2v.tracking.store_address import (
+    check_driver,
     page,
     readable,
     resolve_experiment,
@@ -67,6 +70,8 @@ class TestResolveUri:
             (".", "is a folder"),
             ("sqlite://", "a store in memory"),
             ("sqlite:///:memory:", "a store in memory"),
+            ("foo://bar", "MLflow has no store of the kind 'foo'; give an SQLite file"),
+            ("foo://user:secret@bar", r"=foo://user:\*\*\*@bar: MLflow has no store"),
         ],
     )
     def test_what_cannot_be_a_store(self, given, message):
@@ -74,6 +79,25 @@ class TestResolveUri:
             resolve_uri(given)
         assert str(raised.value).startswith("tracking.uri=")
         assert "\n" not in str(raised.value)
+
+    def test_stores_of_databases_and_plugins_are_known(self, monkeypatch):
+        plugin = EntryPoint("foo", "package.module", "mlflow.tracking_store")
+        monkeypatch.setattr(store_address, "entry_points", lambda *, group: [plugin])
+        for uri in ("foo://bar", "mysql+pymysql://host/name", "postgresql://host/name"):
+            assert resolve_uri(uri) == uri
+
+    def test_a_database_needs_its_driver(self, monkeypatch):
+        asked: list[str] = []
+        monkeypatch.setattr(store_address, "find_spec", asked.append)
+        with pytest.raises(InputError) as raised:
+            check_driver("mysql://user:secret@host/name")
+        assert str(raised.value) == (
+            "the MLflow store mysql://user:***@host/name needs the Python module MySQLdb: pip "
+            "install mysqlclient, or name another driver (mysql+DRIVER://...)"
+        )
+        for uri in ("mysql+pymysql://host/name", "sqlite:////a.db", "https://host"):
+            check_driver(uri)
+        assert asked == ["MySQLdb"]
 
     def test_the_message_names_the_environment_variable(self, monkeypatch):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:./mlruns")
