@@ -94,7 +94,13 @@ class KernelCache(FunctionCache):
         return None
 
     def save_overload(self, signature: Any, data: Any) -> None:
-        """Keep what was compiled, if that can be done."""
+        """Keep what was compiled, if that can be done.
+
+        Not where a source file has changed since this process began: it may have been read before
+        or after that.
+        """
+        if _digest_of_sources() != _package_stamp():
+            return
         try:
             super().save_overload(signature, data)
         except OSError as error:
@@ -270,6 +276,11 @@ def _short_digest(what: Any) -> str:
 
 @cache
 def _package_stamp() -> str:
+    """Digest of the sources as they were when this process first asked for it."""
+    return _digest_of_sources()
+
+
+def _digest_of_sources() -> str:
     """Digest of every source file that could reach compiled code.
 
     Numba looks at the file of the function alone: a kernel would stay as it was when a primitive

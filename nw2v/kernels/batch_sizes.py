@@ -22,7 +22,8 @@ NEGATIVE_DRIFT = 4.3
 """How far the windows of a batch may move a negative, while K' is within its bounds; half as far
 where nothing is expected of it (`nw2v.kernels.control_variate`)."""
 LOCAL_NEGATIVE_DRIFT = NEGATIVE_DRIFT / 2
-"""The same in a piece of text that names few words: its windows all pull in one direction."""
+"""The same in a piece of text that names few words: its windows all pull in one direction. Without
+a memory half of this again."""
 LEAST_MEMORY, LONGEST_MEMORY = 48.0, 256.0
 """Negatives that running means are of, about, since they forget exponentially; of centers, twice as
 many. Where it would have to be shorter there is no memory."""
@@ -89,10 +90,10 @@ def pool_size(mean_negatives: float, learning_rate: float, memory: float) -> int
 def most_windows_for_pool(
     pool: int, mean_negatives: float, learning_rate: float, memory: float, drift: float
 ) -> float:
-    """Tell how many windows may share K' negatives: what `pool_size` is the inverse of.
+    """Tell how many windows may share K' negatives: the inverse of `pool_size`.
 
-    There, the windows of a batch are given; here it is K', as where a piece of the text has a
-    shorter memory than the whole, or wider windows.
+    There, the windows of a batch are given and K' is chosen; here it is given, as where a piece of
+    the text has a shorter memory than the whole, or wider windows.
     """
     return pool / max(_pool_a_window(mean_negatives, learning_rate, memory, drift), 1e-9)
 
@@ -130,8 +131,8 @@ def memory_length(changes: float, most_changes: float) -> float:
     Parameters
     ----------
     changes : float
-        How many of a window's pairs the average negative or center takes part in, times how many
-        windows are at work at the same time.
+        How many of a window's pairs the average negative or center takes part in; for a whole
+        text, times how many windows are at work at the same time.
     most_changes : float
         How many these may be while the memory lasts: `MOST_CHANGES`.
     """

@@ -93,6 +93,7 @@ def expect(lanes, V, U, memory, plan, lists, size, expectation):
     _remember(
         lanes, memory, OF_CENTERS, 2 * plan.memory, V, lists.centers, lists.weights, size.centers
     )
+    # From here on, as far as they are trusted; what is remembered is not, `_set_shifts` sees to it.
     for k in range(pool):
         sigmas[k] *= np.float32(trust)
 

@@ -11,9 +11,9 @@ threads work. With base what row and copy were when they were last merged, all t
 
 so that both have what either has learnt: what both have learnt alike, twice. If each has gone the
 fraction f of the way to where its gradient vanishes, both together go 2 f of it, and 1 - 2 f of it
-are left: no more than before, since f is at most 1. With T sets of rows it would be 1 - T f, which
-grows as soon as f > 2 / T. So there are two sets, not one for each thread, and `copies_for` keeps f
-small: it bounds how far the two may be apart.
+are left: no more than before, since f is at most 1 where no step overshoots. With T sets of rows it
+would be 1 - T f, which grows as soon as f > 2 / T. So there are two sets, not one for each thread,
+and `copies_for` keeps f small: it bounds how far the two may be apart.
 
 Nothing is locked. What a thread writes to a row or copy while that is merged may be lost; and where
 several threads share the copies, one that has read a copy before it was merged and writes it after

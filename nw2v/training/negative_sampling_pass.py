@@ -23,7 +23,7 @@ from nw2v.kernels.pieces import Ledger, Pieces
 from nw2v.kernels.stream import Text, WindowLaw
 from nw2v.losses import NegativeSampling
 from nw2v.training.parameters import Parameters
-from nw2v.training.settings import TrainingSettings, mean_outside_words
+from nw2v.training.settings import TrainingSettings, mean_other_words, most_outside_words
 from nw2v.training.stream_passes import Helper
 
 
@@ -59,7 +59,9 @@ class NegativeSamplingPass:
         assert settings.learning_rate is not None
         # At lower rates nothing that depends on them is bounded.
         rate = max(settings.learning_rate, 1e-9)
-        outside_words = mean_outside_words(settings.window, law.shrink)
+        outside_words = most_outside_words(
+            settings.window, law.shrink, mean_other_words(text.offsets)
+        )
         parts = batch_sizes.parts_of(settings.negatives * outside_words)
         # How far a step pushes (`batch_sizes`) for each pair, which is one outside word and K
         # negatives, and how much of it concerns one word: as center, or as negative.
@@ -72,14 +74,16 @@ class NegativeSamplingPass:
         busiest_push = window_push * float(of_window.max())
         changes = outside_words * (1 + settings.negatives) * float(probabilities @ of_window)
         most_changes = batch_sizes.MOST_CHANGES
-        memory = batch_sizes.memory_length(changes * threads, most_changes)
+        # Threads for which there is no piece do not begin.
+        at_once = min(threads, -(-len(text.tokens) // self.tokens_a_piece), len(text.offsets) - 1)
+        memory = batch_sizes.memory_length(changes * at_once, most_changes)
         pool = batch_sizes.pool_size(settings.negatives * outside_words / parts, rate, memory)
         self.batch_law = BatchLaw(
             table=noise_table(entries, settings.seed),
             pool=pool,
             local_pool=batch_sizes.LARGEST_POOL,
             negatives_a_pair=float(settings.negatives),
-            batch_windows=batch_sizes.batch_size(busiest_push, threads),
+            batch_windows=batch_sizes.batch_size(busiest_push, at_once),
             parts=parts,
             windows_of_one_center=batch_sizes.windows_of_one_center(window_push),
             pairs_of_one_center=batch_sizes.LARGEST_LOCAL_DRIFT / pair_push,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,8 @@ class TrainingSettings:
         _number("evaluation_subsample", self.evaluation_subsample, 0.0, 1.0)
         _whole("heldout_centers", self.heldout_centers, 1, 10**9)
         _whole("seed", self.seed, 0, LARGEST_SEED)
+        for field in fields(self):
+            object.__setattr__(self, field.name, _pythons_own(getattr(self, field.name)))
         self.resolved()  # checks what depends on the defaults
 
     def _check_trainer(self) -> None:
@@ -185,7 +188,9 @@ class TrainingSettings:
                     "leave it unset"
                 )
 
-    def resolved(self, counts: np.ndarray | None = None) -> TrainingSettings:
+    def resolved(
+        self, counts: np.ndarray | None = None, other_words: float = math.inf
+    ) -> TrainingSettings:
         """Fill in the studied defaults of this loss and trainer, and the number of cores.
 
         An unset min_learning_rate becomes learning_rate / 250, the ratio of word2vec and gensim.
@@ -197,6 +202,8 @@ class TrainingSettings:
             Occurrences of each word. Where negative sampling pushes the most frequent one so hard
             that the studied learning rate would overshoot (many negatives, or very few words),
             an unset learning_rate becomes lower; as it does where passes are many.
+        other_words : float
+            From `mean_other_words`: windows reach no further than sentences.
 
         Raises
         ------
@@ -207,14 +214,14 @@ class TrainingSettings:
         if self.learning_rate is not None:
             learning_rate = self.learning_rate
         elif (self.loss, self.trainer) == ("negative_sampling", "stream"):
-            learning_rate = self._studied_rate(learning_rate, epochs, counts)
+            learning_rate = self._studied_rate(learning_rate, epochs, counts, other_words)
         values: dict[str, Any] = {"learning_rate": learning_rate}
         if self.epochs is None:
             values["epochs"] = epochs
         if self.min_learning_rate is None:
             values["min_learning_rate"] = learning_rate / 250
         if self.trainer == "cooccurrence":
-            values = self._resolved_for_counts(values)
+            values = self._resolved_for_cooccurrence(values)
         elif self.batch_windows is None and self.loss == "naive_softmax":
             values["batch_windows"] = STUDIED_BATCH_WINDOWS
         if self.deterministic and (self.loss, self.trainer) == ("negative_sampling", "stream"):
@@ -238,7 +245,7 @@ class TrainingSettings:
             )
         raise InputError(f"trainer.min_learning_rate={self.min_learning_rate:g} is above {above}")
 
-    def _resolved_for_counts(self, values: dict[str, Any]) -> dict[str, Any]:
+    def _resolved_for_cooccurrence(self, values: dict[str, Any]) -> dict[str, Any]:
         """Add what `trainer=cooccurrence` takes for its own settings, where they are unset."""
         defaults = {**COOCCURRENCE_DEFAULTS, "weight_decay": self._studied_weight_decay()}
         if self.epochs is None:
@@ -278,7 +285,9 @@ class TrainingSettings:
             return STUDIED_WEIGHT_DECAY
         return STUDIED_WEIGHT_DECAY * math.sqrt(STUDIED_NEGATIVES / self.negatives)
 
-    def _studied_rate(self, highest: float, passes: int, counts: np.ndarray | None) -> float:
+    def _studied_rate(
+        self, highest: float, passes: int, counts: np.ndarray | None, other_words: float
+    ) -> float:
         """Learning rate of negative sampling from the stream (experiments/stream_defaults).
 
         The highest was studied for so many passes. Vectors that pass over a text more often learn
@@ -288,13 +297,13 @@ class TrainingSettings:
         if self.epochs is not None:
             rate *= min(1.0, math.sqrt(passes / self.epochs))
         if counts is not None:
-            rate = min(rate, LARGEST_STEP / self._largest_load(counts))
+            rate = min(rate, LARGEST_STEP / self._largest_load(counts, other_words))
         return rate
 
-    def _largest_load(self, counts: np.ndarray) -> float:
-        """How many times a center the most frequent word is a negative, on average."""
+    def _largest_load(self, counts: np.ndarray, other_words: float) -> float:
+        """How many times a center the most frequent word is a negative, on average, at most."""
         noise = np.asarray(counts, dtype=np.float64) ** self.noise_exponent
-        outside_words = mean_outside_words(self.window, self.shrink_window)
+        outside_words = most_outside_words(self.window, self.shrink_window, other_words)
         return outside_words * self.negatives * float(noise.max() / noise.sum())
 
     def as_dict(self) -> dict[str, Any]:
@@ -302,9 +311,25 @@ class TrainingSettings:
         return asdict(self)
 
 
-def mean_outside_words(window: int, shrink: bool) -> int:
-    """Give the mean number of outside words of a center that no sentence end cuts off."""
-    return window + 1 if shrink else 2 * window
+def most_outside_words(window: int, shrink: bool, other_words: float) -> float:
+    """Bound the mean number of outside words of a center.
+
+    It is that of centers which no sentence end cuts off, where `mean_other_words` is no less. A
+    center has one outside word at least.
+    """
+    return max(1.0, min(window + 1 if shrink else 2 * window, other_words))
+
+
+def mean_other_words(offsets: np.ndarray) -> float:
+    """Give how many other words the sentence of a word has, on average over the words of a text.
+
+    Parameters
+    ----------
+    offsets : (sentences + 1,) integer array
+        Where sentences begin and end.
+    """
+    lengths = np.diff(offsets).astype(np.float64)
+    return float(lengths @ (lengths - 1) / max(lengths.sum(), 1.0))
 
 
 def _refuse(name: str, value: Any, expected: str) -> InputError:
@@ -340,6 +365,13 @@ def _number(
         raise _refuse(
             name, value, f"a number {beyond} {least:g} {'up ' if above else ''}to {most:g}"
         )
+
+
+def _pythons_own(value: Any) -> Any:
+    """Make numbers of other packages Python's own: those of NumPy overflow, and are added up."""
+    if value is None or isinstance(value, (bool, str)) or type(value) in (int, float):
+        return value
+    return operator.index(value) if hasattr(value, "__index__") else float(value)
 
 
 def _boolean(name: str, value: Any) -> None:

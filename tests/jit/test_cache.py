@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from numba.core.errors import TypingError
 
-from nw2v.jit import COMPILED, kernel
+from nw2v.jit import COMPILED, cache, kernel
 from nw2v.jit.cache import CodeFiles
 
 ROOT = Path(__file__).parents[2]
@@ -140,3 +140,20 @@ def test_a_compilation_that_fails_lets_the_others_go_on():
     with pytest.raises(TypingError, match="no_such_thing"):
         impossible(1)
     assert len(claimed) == 1 and not cache._files._claims
+
+
+@pytest.mark.skipif(not COMPILED, reason="nothing is compiled")
+def test_code_of_sources_that_have_changed_is_not_kept(monkeypatch):
+    @kernel
+    def increment(number):
+        return number + 1
+
+    kept: Any = increment._cache  # type: ignore[attr-defined]
+    kept.flush()
+    with monkeypatch.context() as changed:
+        changed.setattr(cache, "_digest_of_sources", lambda: "of a source that was edited since")
+        assert increment(1) == 2
+        assert kept.is_empty()
+    assert increment(1.0) == 2.0
+    assert not kept.is_empty()
+    kept.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from nw2v.training.settings import (
     CONFIGURATION_KEYS,
     STUDIED_DEFAULTS,
     TrainingSettings,
+    mean_other_words,
 )
 
 
@@ -90,9 +92,28 @@ def test_given_values_stay():
     assert (resolved.min_learning_rate, resolved.threads) == (0.0, 7)
 
 
-def test_numpy_whole_numbers_are_accepted():
-    numbers: dict[str, Any] = {"dim": np.int64(50), "window": np.int32(3)}
-    assert TrainingSettings(**numbers).dim == 50
+def test_numbers_of_other_packages_become_pythons_own():
+    whole: dict[str, Any] = {"dim": np.uint8(200), "window": np.int8(100), "epochs": np.int16(3)}
+    others: dict[str, Any] = {"learning_rate": Fraction(1, 4), "subsample": np.float16(0.5)}
+    settings = TrainingSettings(**whole, **others).as_dict()
+    for name, value in (whole | others).items():
+        assert settings[name] == value
+        assert type(settings[name]) is (int if name in whole else float)
+
+
+def test_the_default_rate_knows_how_far_sentences_reach():
+    skewed, wide = np.array([1000, 10, 10]), TrainingSettings(window=1000)
+    as_wide_as_sentences = TrainingSettings(window=9)
+    rate = wide.resolved(skewed, other_words=10.0).learning_rate
+    assert rate == as_wide_as_sentences.resolved(skewed).learning_rate
+    assert rate is not None and rate > 50 * (wide.resolved(skewed).learning_rate or 1.0)
+    usual = TrainingSettings(window=5)
+    assert usual.resolved(skewed, other_words=10.0) == usual.resolved(skewed)
+
+
+def test_other_words_of_a_sentence():
+    assert mean_other_words(np.array([0, 1, 4, 4])) == (1 * 0 + 3 * 2) / 4
+    assert mean_other_words(np.array([0])) == 0
 
 
 def test_train_and_settings_have_the_same_keywords_and_defaults():

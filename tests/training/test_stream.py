@@ -486,9 +486,10 @@ def test_pieces_that_may_cut_sentences_are_of_one_size(tokens):
 
 
 def test_less_is_expected_of_negatives_in_small_vocabularies_and_with_many_threads():
-    def batch_law_of(vocabulary, threads, **changes):
+    def batch_law_of(vocabulary, threads, sentences=64, sentence_length=10_000, **changes):
         counts = (1e6 / np.arange(1, vocabulary + 1)).astype(np.int64) + 1
-        text = EncodedText(np.zeros(9, dtype=np.int32), np.array([0, 9]))
+        tokens = np.zeros(sentences * sentence_length, dtype=np.int32)
+        text = EncodedText(tokens, np.arange(sentences + 1) * sentence_length)
         parameters = Parameters(vocabulary, 4, seed=1, initial_scale=1.0)
         settings = TrainingSettings(dim=4, epochs=1, threads=threads, **changes).resolved(counts)
         trainer = StreamTrainer(text, counts, parameters, settings)
@@ -505,3 +506,13 @@ def test_less_is_expected_of_negatives_in_small_vocabularies_and_with_many_threa
     alone = [batch_law_of(20_000, threads, deterministic=True) for threads in (1, 4)]
     few, more = (found._replace(table=None) for found in alone)  # but for the array
     assert few == more
+    # Nor on threads that have no piece of the text.
+    for sentences, sentence_length in ((1, 100_000), (2, 5_000), (3, 2)):
+        texts = [batch_law_of(20_000, threads, sentences, sentence_length) for threads in (1, 64)]
+        few, more = (found._replace(table=None) for found in texts)
+        assert few == more
+    # Windows reach no further than sentences.
+    wide = batch_law_of(20_000, 2, 2000, 10, window=1000, learning_rate=0.05)
+    within = batch_law_of(20_000, 2, 2000, 10, window=8, learning_rate=0.05)
+    assert wide._replace(table=None) == within._replace(table=None)
+    assert wide.parts == 1
