@@ -166,6 +166,20 @@ def score(
     return {name: 100 * value for name, value in scores.items()}
 
 
+def score_of(
+    done: Run,
+    system: System,
+    words: Sequence[str],
+    analogies: Sequence[AnalogySet],
+    similarity: Sequence[SimilaritySet],
+    arguments: argparse.Namespace,
+) -> dict[str, float]:
+    """Score what a run has learnt of the words of the vocabulary."""
+    assert done.vectors is not None
+    vectors = in_order(done.vectors, words, system.label)
+    return score(vectors, analogies, similarity, arguments.analogy_words)
+
+
 def speed_of(program: str, run: Run, text: dict[str, Any], setting: dict[str, Any]) -> float:
     """Words a second: words of the vocabulary times passes, by training seconds."""
     words = text["vocabulary_tokens"] * setting["epochs"] * passes_made(program, text)
@@ -399,9 +413,7 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
         for seed, system in turns(order, arguments.seeds):
             own = system.setting(setting)
             done = run(system, text, own, seed)
-            assert done.vectors is not None
-            vectors = in_order(done.vectors, words, system.label)
-            scores = score(vectors, analogies, similarity, arguments.analogy_words)
+            scores = score_of(done, system, words, analogies, similarity, arguments)
             peak = done.measured["peak_mebibytes"]
             one = {
                 "system": system.label,
@@ -476,9 +488,7 @@ def sweep(arguments: argparse.Namespace) -> dict[str, Any]:
             for seed, system in turns(order, arguments.seeds):
                 own = system.setting(cell)
                 done = run(system, text, own, seed)
-                assert done.vectors is not None
-                vectors = in_order(done.vectors, words, system.label)
-                scores = score(vectors, analogies, similarity, arguments.analogy_words)
+                scores = score_of(done, system, words, analogies, similarity, arguments)
                 seconds[system.label].append(float(done.measured["training_seconds"]))
                 speeds[system.label].append(speed_of(system.program, done, facts, own))
                 means[system.label].append(scores["mean"])
