@@ -14,7 +14,7 @@ import itertools
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,22 +162,9 @@ def score(
     for name, value in scores.items():
         if np.isnan(value):
             raise InputError(f"the text has too few words of the set {name} to score it")
-    scores["mean"] = statistics.fmean(scores.values())
+    if scores:
+        scores["mean"] = statistics.fmean(scores.values())
     return {name: 100 * value for name, value in scores.items()}
-
-
-def score_of(
-    done: Run,
-    system: System,
-    words: Sequence[str],
-    analogies: Sequence[AnalogySet],
-    similarity: Sequence[SimilaritySet],
-    arguments: argparse.Namespace,
-) -> dict[str, float]:
-    """Score what a run has learnt of the words of the vocabulary."""
-    assert done.vectors is not None
-    vectors = in_order(done.vectors, words, system.label)
-    return score(vectors, analogies, similarity, arguments.analogy_words)
 
 
 def speed_of(program: str, run: Run, text: dict[str, Any], setting: dict[str, Any]) -> float:
@@ -360,17 +347,6 @@ def figure(record: dict[str, Any]) -> Any:
 # --- the sitting --------------------------------------------------------------------------------
 
 
-def sets_to_score(
-    arguments: argparse.Namespace,
-) -> tuple[list[AnalogySet], list[SimilaritySet]]:
-    """Open the sets that the command line names: at least one."""
-    analogies = [load_analogies(name) for name in arguments.analogies]
-    similarity = [load_similarity(name) for name in arguments.similarity]
-    if not analogies and not similarity:
-        raise InputError("nothing to score: give --analogies or --similarity")
-    return analogies, similarity
-
-
 def turns(order: Sequence[System], rounds: int) -> Iterator[tuple[int, System]]:
     """Give the runs of a sitting: in each round all systems, each beginning one in turn."""
     for number in range(rounds):
@@ -390,11 +366,84 @@ def warm_up(order: Sequence[System], text: Path, setting: dict[str, Any], folder
     return float(seconds[0])
 
 
+class Sitting:
+    """Runs of systems on one text, each with its times, memory and scores.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    folder : Path
+        For the text.
+    programs : iterable of str
+        Whose imports are weighed first.
+    is_scored : bool
+        Whether the text has words that sets ask for.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to score by.
+    """
+
+    def __init__(
+        self,
+        arguments: argparse.Namespace,
+        folder: Path,
+        programs: Iterable[str],
+        *,
+        is_scored: bool = True,
+    ) -> None:
+        self.analogies = [load_analogies(name) for name in arguments.analogies if is_scored]
+        self.similarity = [load_similarity(name) for name in arguments.similarity if is_scored]
+        if is_scored and not self.analogies and not self.similarity:
+            raise InputError("nothing to score: give --analogies or --similarity")
+        self.analogy_words: int = arguments.analogy_words
+        self.rounds: int = arguments.seeds
+        self.text, self.facts = prepare_text(arguments, folder)
+        self.words: list[str] = self.facts.pop("words")
+        self.bare = {program: bare_mebibytes(program) for program in programs}
+
+    def runs(self, order: Sequence[System], setting: dict[str, Any]) -> list[dict[str, Any]]:
+        """Run all systems in all rounds, and score what they learnt."""
+        return [self._run(system, setting, seed) for seed, system in turns(order, self.rounds)]
+
+    def _run(self, system: System, setting: dict[str, Any], seed: int) -> dict[str, Any]:
+        own = system.setting(setting)
+        done = run(system, self.text, own, seed)
+        assert done.vectors is not None
+        vectors = in_order(done.vectors, self.words, system.label)
+        scores = score(vectors, self.analogies, self.similarity, self.analogy_words)
+        peak, bare = done.measured["peak_mebibytes"], self.bare[system.program]
+        one = {
+            "system": system.label,
+            "program": system.program,
+            "seed": seed,
+            **done.measured,
+            "words_per_second": speed_of(system.program, done, self.facts, own),
+            "mebibytes_above_imports": None if peak is None else peak - bare,
+            "scores": scores,
+        }
+        told = f", mean score {scores['mean']:.1f}" if scores else ""
+        print(
+            f"{system.label}, seed {seed}: training {one['training_seconds']:.2f} s, whole "
+            f"{one['whole_seconds']:.2f} s{told}",
+            flush=True,
+        )
+        return one
+
+
+def summaries(order: Sequence[System], runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Sum up the runs of each system, beside those of the first."""
+    by_label = {
+        one.label: sorted((r for r in runs if r["system"] == one.label), key=lambda r: r["seed"])
+        for one in order
+    }
+    return {label: summary(own, by_label[order[0].label]) for label, own in by_label.items()}
+
+
 def compare(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run all systems in all rounds, and score what they learnt."""
-    analogies, similarity = sets_to_score(arguments)
     setting, order = settings(arguments), systems(arguments)
-    runs: list[dict[str, Any]] = []
     portable: list[float] = []
     record: dict[str, Any] = {
         "command": command_line("against_peers.py", arguments, parser()),
@@ -404,43 +453,17 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        text, facts = prepare_text(arguments, folder)
-        words = facts.pop("words")
-        record["text"] = facts
-        bare = {one.program: bare_mebibytes(one.program) for one in order}
-        record["bare_imports_mebibytes"] = bare
+        sitting = Sitting(arguments, folder, (one.program for one in order))
+        text, facts = sitting.text, sitting.facts
+        record["text"], record["bare_imports_mebibytes"] = facts, sitting.bare
         record["warm_up_seconds"] = warm_up(order, text, setting, folder)
-        for seed, system in turns(order, arguments.seeds):
-            own = system.setting(setting)
-            done = run(system, text, own, seed)
-            scores = score_of(done, system, words, analogies, similarity, arguments)
-            peak = done.measured["peak_mebibytes"]
-            one = {
-                "system": system.label,
-                "program": system.program,
-                "seed": seed,
-                **done.measured,
-                "words_per_second": speed_of(system.program, done, facts, own),
-                "mebibytes_above_imports": None if peak is None else peak - bare[system.program],
-                "scores": scores,
-            }
-            runs.append(one)
-            print(
-                f"{system.label}, seed {seed}: training {one['training_seconds']:.2f} s, whole "
-                f"{one['whole_seconds']:.2f} s, mean score {scores['mean']:.1f}",
-                flush=True,
-            )
+        runs = sitting.runs(order, setting)
         if arguments.portable_words:
             some = {**setting, "words": arguments.portable_words}
             for seed in range(1, arguments.seeds + 1):
                 done = run(System("nw2v portable"), text, some, seed)
                 portable.append(speed_of("nw2v portable", done, facts, setting))
-    labels = [system.label for system in order]
-    by_label = {
-        label: sorted((run for run in runs if run["system"] == label), key=lambda run: run["seed"])
-        for label in labels
-    }
-    record["summary"] = {label: summary(by_label[label], by_label[labels[0]]) for label in labels}
+    record["summary"] = summaries(order, runs)
     record["best_gensim"] = max(
         (one.label for one in order if one.program == "gensim"),
         key=lambda label: record["summary"][label]["scores"]["mean"],
@@ -457,7 +480,6 @@ def compare(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def sweep(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run gensim, nw2v and the binaries in all rounds of each setting of the grid."""
-    analogies, similarity = sets_to_score(arguments)
     setting = settings(arguments)
     order = [one for one in systems(arguments) if one.learning_rate is None]
     order = [one for one in order if one.program in ("gensim", "nw2v", *BINARIES)]
@@ -467,88 +489,68 @@ def sweep(arguments: argparse.Namespace) -> dict[str, Any]:
         "machine": machine("gensim"),
         "setting": setting,
         "systems": [one.label for one in order],
-        "scored": ", ".join([one.name for one in analogies] + [one.name for one in similarity]),
+        "rounds": arguments.seeds,
+        "cells": cells,
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if arguments.words is None and arguments.vocabulary is None:
             arguments.words = GRID_WORDS
-        text, facts = prepare_text(arguments, folder)
-        words = facts.pop("words")
-        record["text"] = facts
+        is_scored = arguments.vocabulary is None  # made words are in no set
+        programs = (one.program for one in order)
+        sitting = Sitting(arguments, folder, programs, is_scored=is_scored)
+        record["text"] = sitting.facts
         grid = itertools.product(
             arguments.grid_dim, arguments.grid_negatives, arguments.grid_window
         )
         for dim, negatives, window in grid:
-            cell = {**setting, "dim": dim, "negatives": negatives, "window": window}
-            warm_up([System("nw2v")], text, cell, folder)
-            seconds: dict[str, list[float]] = {one.label: [] for one in order}
-            speeds: dict[str, list[float]] = {one.label: [] for one in order}
-            means: dict[str, list[float]] = {one.label: [] for one in order}
-            for seed, system in turns(order, arguments.seeds):
-                own = system.setting(cell)
-                done = run(system, text, own, seed)
-                scores = score_of(done, system, words, analogies, similarity, arguments)
-                seconds[system.label].append(float(done.measured["training_seconds"]))
-                speeds[system.label].append(speed_of(system.program, done, facts, own))
-                means[system.label].append(scores["mean"])
-            cells.append(
-                {
-                    "dim": dim,
-                    "negatives": negatives,
-                    "window": window,
-                    "training_seconds": seconds,
-                    "words_per_second": speeds,
-                    "mean_scores": means,
-                }
-            )
-            print(f"dim {dim}, K {negatives}, window {window}: {speeds}", flush=True)
-    record["cells"] = cells
+            cell = {"dim": dim, "negatives": negatives, "window": window}
+            print(in_words(cell), flush=True)
+            warm_up([System("nw2v")], sitting.text, {**setting, **cell}, folder)
+            runs = sitting.runs(order, {**setting, **cell})
+            cells.append({**cell, "summary": summaries(order, runs), "runs": runs})
     return record
-
-
-def times_of_cell(cell: dict[str, Any], label: str, base: str) -> float:
-    """How often the base's training holds a system's: the median of the rounds of one setting."""
-    pairs = zip(cell["training_seconds"][label], cell["training_seconds"][base], strict=True)
-    return statistics.median(others / own for own, others in pairs)
 
 
 def said_of_grid(cells: Sequence[dict[str, Any]], label: str, base: str) -> str:
     """Say whether a system is as fast everywhere as is claimed, and at what scores."""
-    ratios = [times_of_cell(cell, label, base) for cell in cells]
+    ratios = [cell["summary"][label]["times_training_seconds"] for cell in cells]
     slowest = cells[int(np.argmin(ratios))]
     below = sum(ratio < CLAIMED_EVERYWHERE for ratio in ratios)
-    higher = [
-        statistics.fmean(cell["mean_scores"][label]) - statistics.fmean(cell["mean_scores"][base])
-        for cell in cells
-    ]
-    return (
+    said = (
         f"{label}: median {statistics.median(ratios):.1f} times {base}, least {min(ratios):.1f} "
         f"(dim {slowest['dim']}, K {slowest['negatives']}, window {slowest['window']}); below "
-        f"{CLAIMED_EVERYWHERE:g} in {below} of {len(cells)} settings. Its mean score is "
-        f"{min(higher):+.1f} to {max(higher):+.1f} beside that of {base}."
+        f"{CLAIMED_EVERYWHERE:g} in {below} of {len(cells)} settings."
     )
+    both = [[cell["summary"][one]["scores"] for one in (label, base)] for cell in cells]
+    higher = [own["mean"] - others["mean"] for own, others in both if own]
+    if higher:
+        said += (
+            f" Its mean score is {min(higher):+.1f} to {max(higher):+.1f} beside that of {base}."
+        )
+    return said
 
 
 def grid_report(record: dict[str, Any]) -> str:
     """Put the grid into a table of ratios to gensim, and mean scores."""
     labels: list[str] = record["systems"]
     gensim = labels[0]
+    scored = [name for name in record["cells"][0]["summary"][gensim]["scores"] if name != "mean"]
     rows = []
     for cell in record["cells"]:
-        speeds, means = cell["words_per_second"], cell["mean_scores"]
+        of = [cell["summary"][label] for label in labels]
         rows.append(
             [
                 *(str(cell[name]) for name in ("dim", "negatives", "window")),
-                *(f"{statistics.median(speeds[label]) / 1e6:.3f} M" for label in labels),
-                *(f"{times_of_cell(cell, label, gensim):.1f}" for label in labels[1:]),
-                *(f"{statistics.fmean(means[label]):.1f}" for label in labels),
+                *(f"{one['words_per_second'] / 1e6:.3f} M" for one in of),
+                *(f"{one['times_training_seconds']:.1f}" for one in of[1:]),
+                *(f"{one['scores']['mean']:.1f}" for one in of if scored),
             ]
         )
     text, setting = record["text"], dict(record["setting"])
     for name in ("dim", "negatives", "window"):
         setting.pop(name)
-    rounds = len(record["cells"][0]["words_per_second"][gensim])
+    rounds = record["rounds"]
     return markdown(
         f"nw2v against its peers over a grid: {text['name']}",
         record,
@@ -556,15 +558,19 @@ def grid_report(record: dict[str, Any]) -> str:
         f"in the vocabulary.  \nAll: {in_words(setting)}.  "
         f"\nMachine: {in_words(record['machine'])}.",
         f"Medians of {rounds} round{'s' if rounds > 1 else ''}: words a second, and how many times "
-        f"as long {gensim} trains. Scores, means of the same rounds and of {record['scored']}, are "
-        "in hundredths.",
-        *(said_of_grid(record["cells"], label, gensim) for label in labels if "nw2v" in label),
+        f"as long {gensim} trains."
+        + (f" Scores are means of {', '.join(scored)}, in hundredths." if scored else ""),
+        *(
+            said_of_grid(record["cells"], label, gensim)
+            for label in labels
+            if label.startswith("nw2v")
+        ),
         table(
             [
                 *("dim", "K", "window"),
                 *(f"words/s, {label}" for label in labels),
                 *(f"times, {label}" for label in labels[1:]),
-                *(f"score, {label}" for label in labels),
+                *(f"score, {label}" for label in labels if scored),
             ],
             rows,
         ),

@@ -21,7 +21,7 @@ from nw2v.training.callbacks import Callback, Pruned
 from nw2v.training.lbfgs import refuse_what_does_not_fit
 from nw2v.training.loop import fit
 from nw2v.training.parameters import Parameters
-from nw2v.training.settings import TrainingSettings, mean_other_words
+from nw2v.training.settings import TrainingSettings
 from nw2v.training.stream import StreamTrainer
 from nw2v.training.trainer import Trainer
 from nw2v.training.trainer_on_counts import trainer_on_counts
@@ -304,7 +304,7 @@ def train(
         )
     split = corpus.split(heldout_fraction, split_seed)
     counts = split.vocabulary.counts
-    settings = settings.resolved(counts, mean_other_words(split.training.offsets))
+    settings = settings.resolved(counts, split.training.offsets)
     parameters = Parameters(
         len(split.vocabulary), dim, seed=seed, initial_scale=settings.initial_scale
     )

@@ -82,6 +82,11 @@ def directory_written_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def cannot_write_folder(folder: Path | str, error: OSError) -> InputError:
+    """Say in one line that an output folder cannot be written."""
+    return InputError(f"cannot write the output folder {folder}: {error.strerror or error}")
+
+
 def try_to_lock(descriptor: int) -> bool:
     """Try to lock an open file for this process alone; the lock ends with the process at last.
 

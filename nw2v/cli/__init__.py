@@ -29,8 +29,8 @@ __all__ = ["main"]
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # Control characters but tab and line feed, and those that turn the direction of a line.
-_STEERING = [*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F)]
-_ESCAPES = {code: repr(chr(code))[1:-1] for code in [*_STEERING, *range(0x2066, 0x206A)]}
+_STEERING = (range(9), range(11, 32), range(127, 160), range(0x202A, 0x202F), range(0x2066, 0x206A))
+_ESCAPES = {code: repr(chr(code))[1:-1] for codes in _STEERING for code in codes}
 
 
 @dataclass(frozen=True)

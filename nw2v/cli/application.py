@@ -22,8 +22,10 @@ from nw2v.cli.configuration import (
     readable_errors,
 )
 from nw2v.cli.one_of_several import one_of_several
+from nw2v.cli.output_folder import own_output_folder
 from nw2v.cli.settings import SETTINGS
 from nw2v.errors import InputError
+from nw2v.files import cannot_write_folder
 
 Job = Callable[[DictConfig], Any]
 
@@ -59,9 +61,11 @@ def launch(
     Raises
     ------
     InputError
-        What Hydra finds wrong, in one line.
+        What Hydra finds wrong, in one line; or a folder that is no run's own.
     """
     with ExitStack() as stack:
+        if config is not None and not sweep:
+            stack.enter_context(own_output_folder(line, config))
         if config is not None:
             stack.enter_context(_composed_already(config, sweep=sweep))
         if sweep:
@@ -86,10 +90,7 @@ def launch(
         except OSError as error:
             if getattr(error, _FROM_JOB, False) or not line.trains:
                 raise
-            reason = error.strerror or str(error)
-            raise InputError(
-                f"cannot write the output folder {error.filename}: {reason}"
-            ) from error
+            raise cannot_write_folder(error.filename, error) from error
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from nw2v.cli.configuration import (
     parse_command_line,
     plain,
 )
-from nw2v.cli.output_folder import check_output_folder, own_output_folder
+from nw2v.cli.output_folder import check_output_folder
 from nw2v.cli.scoring import forget_sets, sets_of
 from nw2v.cli.settings import (
     COMPARE_TRAINERS,
@@ -85,15 +85,13 @@ def run(arguments: Sequence[str]) -> int:
     config = None
     if line.composes:
         _refuse_keys_of_train(line.overrides)
-        (config,) = compose_all(line, "compare", COMPARISON_SETTINGS, NO_SWEEPS)
-    try:
-        if config is None or not line.trains:
-            launch(compare_job, "compare", line, None, keys=COMPARISON_SETTINGS)
-        else:
+        (composed,) = compose_all(line, "compare", COMPARISON_SETTINGS, NO_SWEEPS)
+        if line.trains:
+            config = composed
             _check(read_comparison(plain(config)))
             check_output_folder(line, config)
-            with own_output_folder(line, config):
-                launch(compare_job, "compare", line, config, keys=COMPARISON_SETTINGS)
+    try:
+        launch(compare_job, "compare", line, config, keys=COMPARISON_SETTINGS)
     finally:
         forget_sets()
     return 0

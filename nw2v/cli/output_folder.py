@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nw2v.cli.configuration import CommandLine, is_sweep
 from nw2v.errors import InputError
+from nw2v.files import cannot_write_folder
 from nw2v.run_folder import METRICS_FILE
 from nw2v.sweeps.files import alone_in
 from nw2v.vectors.model_file import MODEL_FILE
@@ -83,14 +83,14 @@ def own_output_folder(line: CommandLine, config: DictConfig) -> Iterator[None]:
 
 def _made(place: str) -> str:
     """Make a folder that was not there before: this one, or with a number behind it."""
-    numbered = (f"{place}-{number}" for number in itertools.count(2))
-    for folder in itertools.chain([place], numbered):
+    folder, number = place, 1
+    while True:
         try:
             Path(folder).mkdir(parents=True)
         except FileExistsError:
-            continue
+            number += 1
+            folder = f"{place}-{number}"
         except OSError as error:
-            reason = error.strerror or error
-            raise InputError(f"cannot write the output folder {folder}: {reason}") from error
-        return folder
-    raise AssertionError("there is always another number")
+            raise cannot_write_folder(folder, error) from error
+        else:
+            return folder

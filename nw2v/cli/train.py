@@ -25,7 +25,7 @@ from nw2v.cli.configuration import (
 )
 from nw2v.cli.multirun import run_multirun
 from nw2v.cli.one_of_several import progress_of_job, shares_terminal
-from nw2v.cli.output_folder import check_output_folder, own_output_folder
+from nw2v.cli.output_folder import check_output_folder
 from nw2v.cli.pictures import pictures
 from nw2v.cli.resuming import resumes
 from nw2v.cli.scoring import forget_sets, possible_metrics, score, sets_of
@@ -76,16 +76,16 @@ def run(arguments: Sequence[str]) -> int:
         if line.trains and (line.options.multirun or resumes(line)):
             run_multirun(line, train_job, check_job, open_corpus)
             return 0
-        config = compose_all(line)[0] if line.composes else None
-        if config is None or not line.trains:
-            launch(train_job, "train", line, None)
-        elif is_sweep(line, config):  # a preset says so
-            run_multirun(line, train_job, check_job, open_corpus)
-        else:
-            check(read_settings(plain(config)))
-            check_output_folder(line, config)
-            with own_output_folder(line, config):
-                launch(train_job, "train", line, config)
+        config = None
+        if line.composes:
+            config = compose_all(line)[0]
+            if line.trains and is_sweep(line, config):  # a preset says so
+                run_multirun(line, train_job, check_job, open_corpus)
+                return 0
+            if line.trains:
+                check(read_settings(plain(config)))
+                check_output_folder(line, config)
+        launch(train_job, "train", line, config if line.trains else None)
     finally:
         forget_sets()
     return 0

@@ -23,7 +23,7 @@ import warnings
 from collections.abc import Callable
 from functools import cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite
 import numba
@@ -40,6 +40,7 @@ _DIGEST_BYTES = 16
 _PATIENCE_SECONDS = 120.0
 _POLL_SECONDS = 0.02
 
+_PACKAGE = Path(__file__).parents[1]
 # Rooms at the end of the house: no code of theirs is compiled, nor imported by any that is.
 WITHOUT_COMPILED_CODE = ("cli", "comparison", "plots", "reports", "sweeps", "tracking")
 
@@ -68,7 +69,7 @@ class KernelCache(FunctionCache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        sources = (self._impl.locator.get_source_stamp(), _package_stamp())
+        sources = (self._impl.locator.get_source_stamp(), _package_stamp().digest)
         self._files = CodeFiles(Path(self._cache_path), self._impl.filename_base, sources)
         self._cache_file: Any = self._files
 
@@ -99,10 +100,9 @@ class KernelCache(FunctionCache):
         Not where a source file has changed since this process began: it may have been read before
         or after that.
         """
-        if _digest_of_sources() != _package_stamp():
-            return
         try:
-            super().save_overload(signature, data)
+            if _times_of_sources() == _package_stamp().times:
+                super().save_overload(signature, data)
         except OSError as error:
             _warn_once(f"{self._cache_path}: {error.strerror or error}")
 
@@ -274,27 +274,38 @@ def _short_digest(what: Any) -> str:
     return hashlib.blake2b(repr(what).encode(), digest_size=10).hexdigest()
 
 
+class _Stamp(NamedTuple):
+    """The sources as they were when this process first asked for them."""
+
+    digest: str  # of their content
+    times: tuple[tuple[str, int, int], ...]  # see `_times_of_sources`
+
+
 @cache
-def _package_stamp() -> str:
-    """Digest of the sources as they were when this process first asked for it."""
-    return _digest_of_sources()
-
-
-def _digest_of_sources() -> str:
-    """Digest of every source file that could reach compiled code.
+def _package_stamp() -> _Stamp:
+    """Digest every source file that could reach compiled code.
 
     Numba looks at the file of the function alone: a kernel would stay as it was when a primitive
     that is compiled into it changes in another file. The content counts, not the time: images and
     archives do not keep times exactly.
     """
-    package = Path(__file__).parents[1]
+    times = _times_of_sources()
     digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(package.rglob("*.py")):
-        place = path.relative_to(package)
-        if place.parts[0] not in WITHOUT_COMPILED_CODE:
-            content = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
-            digest.update(f"{place} {content}\n".encode())
-    return digest.hexdigest()
+    for path in _source_files():
+        content = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+        digest.update(f"{path.relative_to(_PACKAGE)} {content}\n".encode())
+    return _Stamp(digest.hexdigest(), times)
+
+
+def _times_of_sources() -> tuple[tuple[str, int, int], ...]:
+    """Tell when each source file was last written, and its size."""
+    stats = ((path, path.stat()) for path in _source_files())
+    return tuple((str(path), stat.st_mtime_ns, stat.st_size) for path, stat in stats)
+
+
+def _source_files() -> list[Path]:
+    files = ((path, path.relative_to(_PACKAGE)) for path in sorted(_PACKAGE.rglob("*.py")))
+    return [path for path, place in files if place.parts[0] not in WITHOUT_COMPILED_CODE]
 
 
 @cache

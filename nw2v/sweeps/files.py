@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nw2v.errors import InputError
-from nw2v.files import exclusive, write_atomically
+from nw2v.files import cannot_write_folder, exclusive, write_atomically
 from nw2v.json_file import JsonFile
 from nw2v.sweeps.records import STATUSES
 from nw2v.tracking.run_values import JOB_FILE, SWEEP_FILE
@@ -228,9 +228,7 @@ def alone_in(folder: Path, what: str = "sweep") -> Iterator[None]:
                 f"another process runs a {what} in {folder}: wait for it, or give another folder"
             ) from None
         except OSError as error:
-            raise InputError(
-                f"cannot write the output folder {folder}: {error.strerror or error}"
-            ) from None
+            raise cannot_write_folder(folder, error) from None
         yield
 
 

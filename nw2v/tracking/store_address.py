@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -198,8 +197,9 @@ def _is_known(scheme: str) -> bool:
     """Return whether MLflow has stores of this kind, by itself or by a plugin."""
     if scheme.partition("+")[0] in _SCHEMES:
         return True
-    plugins = entry_points(group=_OF_PLUGINS)
-    return scheme in {plugin.name for plugin in plugins}
+    from importlib.metadata import entry_points  # slow to import, and hardly ever needed
+
+    return scheme in entry_points(group=_OF_PLUGINS).names
 
 
 def _sqlite_uri_of_path(text: str, origin: str, directory: Path) -> str:

@@ -23,7 +23,7 @@ from nw2v.kernels.pieces import Ledger, Pieces
 from nw2v.kernels.stream import Text, WindowLaw
 from nw2v.losses import NegativeSampling
 from nw2v.training.parameters import Parameters
-from nw2v.training.settings import TrainingSettings, mean_other_words, most_outside_words
+from nw2v.training.settings import TrainingSettings, most_outside_words
 from nw2v.training.stream_passes import Helper
 
 
@@ -59,9 +59,7 @@ class NegativeSamplingPass:
         assert settings.learning_rate is not None
         # At lower rates nothing that depends on them is bounded.
         rate = max(settings.learning_rate, 1e-9)
-        outside_words = most_outside_words(
-            settings.window, law.shrink, mean_other_words(text.offsets)
-        )
+        outside_words = most_outside_words(settings.window, law.shrink, text.offsets)
         parts = batch_sizes.parts_of(settings.negatives * outside_words)
         # How far a step pushes (`batch_sizes`) for each pair, which is one outside word and K
         # negatives, and how much of it concerns one word: as center, or as negative.

@@ -189,7 +189,7 @@ class TrainingSettings:
                 )
 
     def resolved(
-        self, counts: np.ndarray | None = None, other_words: float = math.inf
+        self, counts: np.ndarray | None = None, offsets: np.ndarray | None = None
     ) -> TrainingSettings:
         """Fill in the studied defaults of this loss and trainer, and the number of cores.
 
@@ -202,8 +202,8 @@ class TrainingSettings:
             Occurrences of each word. Where negative sampling pushes the most frequent one so hard
             that the studied learning rate would overshoot (many negatives, or very few words),
             an unset learning_rate becomes lower; as it does where passes are many.
-        other_words : float
-            From `mean_other_words`: windows reach no further than sentences.
+        offsets : (sentences + 1,) integer array, optional
+            Where the text's sentences begin and end: windows reach no further.
 
         Raises
         ------
@@ -214,7 +214,7 @@ class TrainingSettings:
         if self.learning_rate is not None:
             learning_rate = self.learning_rate
         elif (self.loss, self.trainer) == ("negative_sampling", "stream"):
-            learning_rate = self._studied_rate(learning_rate, epochs, counts, other_words)
+            learning_rate = self._studied_rate(learning_rate, epochs, counts, offsets)
         values: dict[str, Any] = {"learning_rate": learning_rate}
         if self.epochs is None:
             values["epochs"] = epochs
@@ -286,7 +286,11 @@ class TrainingSettings:
         return STUDIED_WEIGHT_DECAY * math.sqrt(STUDIED_NEGATIVES / self.negatives)
 
     def _studied_rate(
-        self, highest: float, passes: int, counts: np.ndarray | None, other_words: float
+        self,
+        highest: float,
+        passes: int,
+        counts: np.ndarray | None,
+        offsets: np.ndarray | None,
     ) -> float:
         """Learning rate of negative sampling from the stream (experiments/stream_defaults).
 
@@ -297,13 +301,13 @@ class TrainingSettings:
         if self.epochs is not None:
             rate *= min(1.0, math.sqrt(passes / self.epochs))
         if counts is not None:
-            rate = min(rate, LARGEST_STEP / self._largest_load(counts, other_words))
+            rate = min(rate, LARGEST_STEP / self._largest_load(counts, offsets))
         return rate
 
-    def _largest_load(self, counts: np.ndarray, other_words: float) -> float:
+    def _largest_load(self, counts: np.ndarray, offsets: np.ndarray | None) -> float:
         """How many times a center the most frequent word is a negative, on average, at most."""
         noise = np.asarray(counts, dtype=np.float64) ** self.noise_exponent
-        outside_words = most_outside_words(self.window, self.shrink_window, other_words)
+        outside_words = most_outside_words(self.window, self.shrink_window, offsets)
         return outside_words * self.negatives * float(noise.max() / noise.sum())
 
     def as_dict(self) -> dict[str, Any]:
@@ -311,25 +315,24 @@ class TrainingSettings:
         return asdict(self)
 
 
-def most_outside_words(window: int, shrink: bool, other_words: float) -> float:
-    """Bound the mean number of outside words of a center.
+def most_outside_words(window: int, shrink: bool, offsets: np.ndarray | None) -> float:
+    """Bound the mean number of outside words of a center, which has one at least.
 
-    It is that of centers which no sentence end cuts off, where `mean_other_words` is no less. A
-    center has one outside word at least.
-    """
-    return max(1.0, min(window + 1 if shrink else 2 * window, other_words))
-
-
-def mean_other_words(offsets: np.ndarray) -> float:
-    """Give how many other words the sentence of a word has, on average over the words of a text.
+    It is that of centers which no sentence end cuts off, unless the sentence of a word has fewer
+    other words, on average over the words of a text.
 
     Parameters
     ----------
-    offsets : (sentences + 1,) integer array
+    window : int
+    shrink : bool
+    offsets : (sentences + 1,) integer array, or None
         Where sentences begin and end.
     """
-    lengths = np.diff(offsets).astype(np.float64)
-    return float(lengths @ (lengths - 1) / max(lengths.sum(), 1.0))
+    reached = window + 1 if shrink else 2 * window
+    if offsets is None or offsets[-1] == 0:
+        return reached
+    lengths = np.diff(offsets)
+    return max(1.0, min(reached, float(lengths @ lengths) / float(offsets[-1] - offsets[0]) - 1))
 
 
 def _refuse(name: str, value: Any, expected: str) -> InputError:

@@ -151,7 +151,7 @@ def test_code_of_sources_that_have_changed_is_not_kept(monkeypatch):
     kept: Any = increment._cache  # type: ignore[attr-defined]
     kept.flush()
     with monkeypatch.context() as changed:
-        changed.setattr(cache, "_digest_of_sources", lambda: "of a source that was edited since")
+        changed.setattr(cache, "_times_of_sources", lambda: (("edited since", 1, 1),))
         assert increment(1) == 2
         assert kept.is_empty()
     assert increment(1.0) == 2.0

@@ -1,5 +1,5 @@
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
@@ -82,7 +82,8 @@ class TestResolveUri:
 
     def test_stores_of_databases_and_plugins_are_known(self, monkeypatch):
         plugin = EntryPoint("foo", "package.module", "mlflow.tracking_store")
-        monkeypatch.setattr(store_address, "entry_points", lambda *, group: [plugin])
+        plugins = {"mlflow.tracking_store": EntryPoints([plugin])}
+        monkeypatch.setattr("importlib.metadata.entry_points", lambda *, group: plugins[group])
         for uri in ("foo://bar", "mysql+pymysql://host/name", "postgresql://host/name"):
             assert resolve_uri(uri) == uri
 

@@ -17,7 +17,7 @@ from nw2v.training.settings import (
     CONFIGURATION_KEYS,
     STUDIED_DEFAULTS,
     TrainingSettings,
-    mean_other_words,
+    most_outside_words,
 )
 
 
@@ -104,16 +104,28 @@ def test_numbers_of_other_packages_become_pythons_own():
 def test_the_default_rate_knows_how_far_sentences_reach():
     skewed, wide = np.array([1000, 10, 10]), TrainingSettings(window=1000)
     as_wide_as_sentences = TrainingSettings(window=9)
-    rate = wide.resolved(skewed, other_words=10.0).learning_rate
+    sentences = np.arange(101) * 11  # each word has 10 others
+    rate = wide.resolved(skewed, sentences).learning_rate
     assert rate == as_wide_as_sentences.resolved(skewed).learning_rate
     assert rate is not None and rate > 50 * (wide.resolved(skewed).learning_rate or 1.0)
     usual = TrainingSettings(window=5)
-    assert usual.resolved(skewed, other_words=10.0) == usual.resolved(skewed)
+    assert usual.resolved(skewed, sentences) == usual.resolved(skewed)
 
 
-def test_other_words_of_a_sentence():
-    assert mean_other_words(np.array([0, 1, 4, 4])) == (1 * 0 + 3 * 2) / 4
-    assert mean_other_words(np.array([0])) == 0
+@pytest.mark.parametrize(
+    ("offsets", "expected"),
+    [
+        (None, 11),
+        ([0], 11),
+        ([0, 1, 2], 1),
+        ([0, 1, 4, 4], (1 * 0 + 3 * 2) / 4),
+        ([0, 100, 101], 11),
+    ],
+)
+def test_windows_have_no_more_outside_words_than_sentences(offsets, expected):
+    given = None if offsets is None else np.array(offsets)
+    assert most_outside_words(10, True, given) == expected
+    assert most_outside_words(10, False, given) == (20 if expected == 11 else expected)
 
 
 def test_train_and_settings_have_the_same_keywords_and_defaults():
