@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,11 @@ from nw2v.corpus import Corpus, Split
 from nw2v.corpus.vocabulary import Vocabulary
 from nw2v.errors import InputError
 from nw2v.evaluation.heldout import draw_heldout_pairs, heldout_metrics
+from nw2v.evaluation.metric_values import added_metrics, as_floats
+from nw2v.interrupts import interrupts_as_such
 from nw2v.losses import make_loss
 from nw2v.run_folder import read_history, read_metrics, write_history, write_metrics
-from nw2v.training.callbacks import Callback, Pruned
+from nw2v.training.callbacks import Callback, Pruned, checked_callbacks, failures_told_to
 from nw2v.training.lbfgs import refuse_what_does_not_fit
 from nw2v.training.loop import fit
 from nw2v.training.parameters import Parameters
@@ -113,11 +115,14 @@ class Model:
         Raises
         ------
         InputError
-            If the folder cannot be made or written.
+            If a metric is no number, or the folder cannot be made or written.
         """
+        # Before a file is replaced: the new vectors never stand beside the old metrics.
+        metrics = as_floats(self.metrics)
+        records = [as_floats(record) | {"step": record["step"]} for record in self._records]
         save_model(folder, self.center_vectors, self.outside_vectors, self.vocabulary)
-        write_metrics(Path(folder), self.metrics)
-        write_history(Path(folder), self._records)
+        write_metrics(Path(folder), metrics)
+        write_history(Path(folder), records)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -160,7 +165,7 @@ def train(
     heldout_centers: int = 5000,
     seed: int = 1,
     evaluate: Callable[[Model], Mapping[str, float]] | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Iterable[Callback] = (),
 ) -> Model:
     """Train skip-gram word vectors.
 
@@ -235,9 +240,9 @@ def train(
     seed : int
         Every random choice of training follows from it.
     evaluate : callable, optional
-        Called with the model after each pass; returns more metrics. Training goes on in the
-        arrays of that model: copy what is to stay.
-    callbacks : sequence of Callback
+        Called with the model after each pass; returns more metrics, names and numbers. Training
+        goes on in the arrays of that model: copy what is to stay.
+    callbacks : iterable of Callback
 
     Returns
     -------
@@ -246,7 +251,8 @@ def train(
     Raises
     ------
     InputError
-        If a setting is out of its range or the corpus cannot be trained on.
+        If a setting is out of its range, the corpus cannot be trained on, or `evaluate` returns
+        anything but numbers by names that nw2v does not use itself.
     DivergenceError
         If the training loss becomes NaN, infinite or far larger than before (an InputError).
     Interrupted
@@ -265,8 +271,7 @@ def train(
             f"corpus: expected a nw2v.Corpus, got {type(corpus).__name__}: make one with "
             "Corpus.from_sentences(lists), Corpus.from_file(path) or Corpus.from_name(name)"
         )
-    if isinstance(callbacks, Callback) or callbacks is None:
-        raise InputError("callbacks: expected a list of callbacks")
+    told = checked_callbacks(callbacks)
     settings = TrainingSettings(
         loss=loss,
         negatives=negatives,
@@ -308,10 +313,6 @@ def train(
     parameters = Parameters(
         len(split.vocabulary), dim, seed=seed, initial_scale=settings.initial_scale
     )
-    if trainer == "stream":
-        chosen: Trainer = StreamTrainer(split.training, counts, parameters, settings)
-    else:
-        chosen = _cooccurrence_trainer(split, parameters, settings, callbacks)
     objective = make_loss(loss, negatives=negatives, noise_exponent=noise_exponent)
     pairs = draw_heldout_pairs(
         split.heldout,
@@ -339,10 +340,14 @@ def train(
             chosen.noise,
         )
         if records and evaluate is not None:
-            metrics.update(evaluate(model_so_far()))
+            metrics |= added_metrics(evaluate(model_so_far()), metrics)
         return metrics
 
     try:
+        if trainer == "stream":
+            chosen: Trainer = StreamTrainer(split.training, counts, parameters, settings)
+        else:
+            chosen = _cooccurrence_trainer(split, parameters, settings, told)
         fit(
             chosen,
             settings=settings.as_dict(),
@@ -354,7 +359,7 @@ def train(
                 "corpus_source": str(corpus.source),
                 "corpus_fingerprint": corpus.fingerprint,
             },
-            callbacks=callbacks,
+            callbacks=told,
             evaluate=measure,
             history=records,
         )
@@ -369,19 +374,23 @@ def train(
 def _cooccurrence_trainer(
     split: Split, parameters: Parameters, settings: TrainingSettings, callbacks: Sequence[Callback]
 ) -> Trainer:
+    told: list[Callback] = []
+
     def counted(done: int, total: int) -> None:
+        told[:] = callbacks
         for callback in callbacks:
             callback.counting(done, total)
 
     if settings.optimizer == "lbfgs":  # before the work of counting
         refuse_what_does_not_fit(len(split.vocabulary), settings)
-    found = split.cooccurrences(
-        window=settings.window,
-        subsample=settings.subsample,
-        shrink_window=settings.shrink_window,
-        threads=settings.threads,
-        progress=counted,
-    )
+    with failures_told_to(told), interrupts_as_such():
+        found = split.cooccurrences(
+            window=settings.window,
+            subsample=settings.subsample,
+            shrink_window=settings.shrink_window,
+            threads=settings.threads,
+            progress=counted,
+        )
     return trainer_on_counts(
         found, split.vocabulary.counts, len(split.training.tokens), parameters, settings
     )

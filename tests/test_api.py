@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import nw2v
+from nw2v.api import Model
 from nw2v.training import Callback, Pruned
 from tests.training.texts import topical_sentences
 
@@ -97,6 +98,47 @@ def test_evaluate_adds_its_metrics_after_each_pass(corpus):
     assert model.history["my/norm"].notna().sum() == 2
 
 
+@pytest.mark.parametrize("value", [np.float32(0.5), np.array(0.5), np.bool_(True), 1, True])
+def test_numbers_of_all_kinds_are_metrics_that_can_be_saved(corpus, tmp_path, value):
+    model = nw2v.train(corpus, epochs=1, evaluate=lambda m: {"my/number": value}, **QUICK)
+    assert type(model.metrics["my/number"]) is float
+    model.save(tmp_path)
+    loaded = nw2v.load(tmp_path)
+    assert loaded.metrics == pytest.approx(model.metrics)
+    assert loaded.history["my/number"].iloc[-1] == float(value)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        ({"mine": "0.5"}, "the metric mine is '0.5', a str: expected a number"),
+        ({"mine": None}, "the metric mine is 'None', a NoneType: expected a number"),
+        ({"mine": np.ones(1)}, "the metric mine is .* a ndarray: expected a number"),
+        ({"mine": 1j}, "the metric mine is '1j', a complex: expected a number"),
+        ({1: 0.5}, "a metric is called 1: expected a text"),
+        ({"": 0.5}, "a metric is called '': expected a text"),
+        ({"step": 0.5}, "'step', a name that nw2v uses itself"),
+        ({"train/loss": 0.5}, "'train/loss', a name that nw2v uses itself"),
+        ({"valid/loss": 0.5}, "'valid/loss', a name that nw2v uses itself"),
+        (None, "evaluate returned a NoneType: expected a mapping"),
+        ([("mine", 0.5)], "evaluate returned a list: expected a mapping"),
+    ],
+)
+def test_what_is_no_metric_is_refused_by_name(corpus, metrics, message):
+    with pytest.raises(nw2v.InputError, match=message):
+        nw2v.train(corpus, epochs=1, evaluate=lambda m: metrics, **QUICK)
+
+
+def test_a_metric_that_cannot_be_saved_leaves_the_folder_as_it_was(model, tmp_path):
+    model.save(tmp_path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    wrong: dict[str, Any] = {"mine": "bad"}
+    other = Model(model.center_vectors + 1, model.outside_vectors, model.vocabulary, metrics=wrong)
+    with pytest.raises(nw2v.InputError, match="the metric mine"):
+        other.save(tmp_path)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
 def test_without_a_heldout_part_there_are_no_valid_metrics(corpus):
     model = nw2v.train(corpus, epochs=1, heldout_fraction=0.0, **QUICK)
     assert not any(name.startswith("valid/") for name in model.metrics)
@@ -150,7 +192,57 @@ def test_what_is_no_corpus_is_refused_with_advice(wrong):
         nw2v.train(wrong)
 
 
-@pytest.mark.parametrize("wrong", [None, Callback()])
+class Told(Callback):
+    """Remembers its moments, and raises an error while co-occurrences are counted."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+        self.moments: list[Any] = []
+
+    def counting(self, done, total):
+        self.moments.append("counting")
+        if self.error is not None:
+            raise self.error
+
+    def started(self, start):
+        self.moments.append("started")
+
+    def finished(self, report):
+        self.moments.append("finished")
+
+    def failed(self, error):
+        self.moments.append(error)
+
+
+def test_callbacks_may_come_from_a_generator(corpus):
+    told = Told()
+    nw2v.train(corpus, epochs=1, callbacks=(one for one in [told]), **QUICK)
+    assert told.moments == ["started", "finished"]
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (KeyboardInterrupt(), nw2v.Interrupted),
+        (Pruned(0), Pruned),
+        (ZeroDivisionError(), ZeroDivisionError),
+    ],
+)
+def test_what_is_raised_while_co_occurrences_are_counted(
+    corpus, error, raised, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NW2V_CACHE", str(tmp_path))  # with no counts in it
+    told, other = Told(error), Told()
+    with pytest.raises(raised) as found:
+        nw2v.train(corpus, trainer="cooccurrence", callbacks=[told, other], **QUICK)
+    assert told.moments == ["counting", error]
+    assert other.moments[-1:] == [error]
+    if raised is not ZeroDivisionError:
+        model = found.value.model
+        assert model.steps == 0 and model.center_vectors.shape == (40, 12)
+
+
+@pytest.mark.parametrize("wrong", [None, Callback(), 1])
 def test_callbacks_are_a_list(corpus, wrong):
     with pytest.raises(nw2v.InputError, match="list of callbacks"):
         nw2v.train(corpus, callbacks=wrong)

@@ -19,11 +19,16 @@ from nw2v.sweeps.files import (
     identity,
 )
 from nw2v.tracking.processes import process_tags
+from nw2v.tracking.run_content import facts_among_settings
 from nw2v.tracking.run_values import IDENTITY_TAG, JOB_TAG, SWEEP_FILE, failure_reason, final_status
+from nw2v.training.callbacks import Callback, TrainingStart
+from nw2v.training.settings import defaults_taken
 
 
-class SweepJob:
+class SweepJob(Callback):
     """Keeps a job's record up to date while the block it is the context manager of runs.
+
+    As a callback of the training, it learns what became of settings that were left unset.
 
     Parameters
     ----------
@@ -71,6 +76,12 @@ class SweepJob:
     def tags(self) -> dict[str, str]:
         """Return the tags by which a sweep knows the MLflow run of this job again."""
         return {JOB_TAG: str(self.record.job), IDENTITY_TAG: self.record.identity}
+
+    def started(self, start: TrainingStart) -> None:
+        """Record what an MLflow run has among its parameters beside the configuration."""
+        taken = defaults_taken(self.record.settings, start.settings)
+        self.record.settled = taken | facts_among_settings(start)
+        self.record.write(self._folder)
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:

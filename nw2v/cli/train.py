@@ -226,6 +226,8 @@ def _train_tracked(
         return score(vectors, sets, settings["trainer.threads"]).metrics()
 
     callbacks: list[Callback] = [notice, progress_of_job(_log)]
+    if job is not None:
+        callbacks.append(job)
     if tracker is not None:
         callbacks += [tracker] if job else [tracker, _PicturesAhead(tracker)]
     callbacks += _pruning(settings)  # last: the others know the metrics that it decides by
@@ -238,7 +240,7 @@ def _train_tracked(
         if job is not None:
             job.record.status = PRUNED
     except KeyboardInterrupt as error:
-        if isinstance(error, nw2v.Interrupted):
+        if isinstance(error, nw2v.Interrupted) and error.model.steps:
             error.model.save(folder)
             print(f"interrupted: what was learnt so far is in {folder}", file=sys.stderr)
         raise

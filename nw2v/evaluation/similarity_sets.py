@@ -128,6 +128,7 @@ _NAMED = NamedSets(
 
 def _read_pairs(path: Path) -> list[tuple[str, str, float]]:
     pairs = []
+    judgement: float | None
     may_be_header = True
     for number, line in read_lines(path):
         columns = split_columns(line)
@@ -139,10 +140,10 @@ def _read_pairs(path: Path) -> list[tuple[str, str, float]]:
         try:
             judgement = float(columns[2])
         except ValueError:
-            judgement = math.nan
-        if math.isfinite(judgement):
+            judgement = None
+        if judgement is not None and math.isfinite(judgement):
             pairs.append((columns[0], columns[1], judgement))
-        elif not may_be_header:
+        elif judgement is not None or not may_be_header:
             raise InputError(
                 f"{path}:{number}: the third column must be the judgement, a finite number, "
                 f"got {excerpt(columns[2])}"

@@ -113,7 +113,9 @@ class JobRecord:
     identity : str
         See `identity`.
     settings : dict
-        The resolved configuration, by dotted key.
+        The configuration, by dotted key, its interpolations resolved.
+    settled : dict
+        What training took for settings that were left unset, and what it found of the text.
     corpus_fingerprint, run_id : str or None
         Once known.
     process : dict of str to str
@@ -130,6 +132,7 @@ class JobRecord:
     status: str
     identity: str
     settings: dict[str, Any]
+    settled: dict[str, Any] = field(default_factory=dict)
     process: dict[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -166,6 +169,7 @@ class JobRecord:
             status=status,
             identity=data.needed_text("identity"),
             settings=data.mapping("settings", _plain, keep_null=True),
+            settled=data.mapping("settled", _plain, keep_null=True),
             process=data.mapping("process", str),
             started=data.number("started"),
             seconds=data.mapping("seconds", float),

@@ -93,7 +93,7 @@ def _read_job(folder: Path) -> Job:
     return Job(
         number=record.job,
         status=status,
-        settings=record.settings,
+        settings=record.settings | record.settled,
         metrics=read_metrics(folder),
         seconds=record.seconds,
         run_id=record.run_id,

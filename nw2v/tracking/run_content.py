@@ -26,6 +26,7 @@ from nw2v.tracking.run_values import (
 )
 from nw2v.tracking.store_address import without_password
 from nw2v.training.callbacks import TrainingStart
+from nw2v.training.settings import defaults_taken
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,6 +96,11 @@ def run_tags(
     return {key: str(value)[:TAG_CHARACTERS] for key, value in tags.items()}
 
 
+def facts_among_settings(start: Start) -> dict[str, Any]:
+    """Return what is known of the text that stands among the settings of a run."""
+    return {key: start.facts[key] for key in _PARAMETER_FACTS if key in start.facts}
+
+
 def log_configuration(
     client: Any, run_id: str, start: Start, configuration: Mapping[str, Any] | None
 ) -> None:
@@ -110,15 +116,11 @@ def log_configuration(
     """
     settings = flatten(start.settings)
     leaves = settings if configuration is None else dict(configuration)
+    leaves |= defaults_taken(leaves, settings)
     for key, value in leaves.items():
-        # What is unset in the configuration takes the studied default when training begins.
-        group, _, keyword = key.rpartition(".")
-        if value is None and group == "trainer":
-            leaves[key] = settings.get(keyword)
-        elif isinstance(value, str):
+        if isinstance(value, str):
             leaves[key] = without_password(value)
-    facts = {key: start.facts[key] for key in _PARAMETER_FACTS if key in start.facts}
-    log_parameters(client, run_id, leaves | facts)
+    log_parameters(client, run_id, leaves | facts_among_settings(start))
     text = yaml.safe_dump(nested(leaves), allow_unicode=True, sort_keys=False)
     client.log_text(run_id, text, "config.yaml")
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nw2v.errors import InputError
+
 if TYPE_CHECKING:
     from nw2v.training.parameters import Parameters
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,9 @@ class Callback:
     The moments come in this order: `counting` while co-occurrences are counted, where a trainer
     needs them and they are not in the cache; `started` once; `epoch` before the first pass and
     after each (with the metrics of the evaluation, where there is one); `step` at fixed places of
-    the text, about a hundred times a run; and in the end either `finished` or `failed` once. An
-    exception raised in a callback stops the training; `Pruned` is the one that keeps the model.
+    the text, about a hundred times a run; and in the end either `finished` or `failed` once, also
+    where only `counting` came before. An exception raised in a callback stops the training;
+    `Pruned` is the one that keeps the model.
     """
 
     def counting(self, done: int, total: int) -> None:
@@ -103,3 +110,36 @@ class Callback:
 
     def failed(self, error: BaseException) -> None:
         """Training was stopped by `error` (a KeyboardInterrupt when the user interrupted it)."""
+
+
+def checked_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
+    """Return callbacks as a list.
+
+    Raises
+    ------
+    InputError
+        If it is not an iterable of callbacks.
+    """
+    if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):
+        raise InputError("callbacks: expected a list of callbacks")
+    found = list(callbacks)
+    for callback in found:
+        if not isinstance(callback, Callback):
+            raise InputError(
+                f"callbacks: {callback!r} is not an instance of nw2v.training.Callback"
+            )
+    return found
+
+
+@contextmanager
+def failures_told_to(callbacks: list[Callback]) -> Iterator[None]:
+    """Tell those that are in a list by then of the exception that ends the block."""
+    try:
+        yield
+    except BaseException as error:
+        for callback in callbacks:
+            try:
+                callback.failed(error)
+            except Exception:
+                _log.exception("a callback failed while it was told of a failure")
+        raise

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nw2v.errors import InputError
 from nw2v.interrupts import interrupts_as_such, raise_noted_interrupt
-from nw2v.training.callbacks import Callback, Report, TrainingStart
+from nw2v.training.callbacks import (
+    Callback,
+    Report,
+    TrainingStart,
+    checked_callbacks,
+    failures_told_to,
+)
 from nw2v.training.trainer import Progress, Trainer
-
-_log = logging.getLogger(__name__)
 
 MOST_TIMES_INITIAL_LOSS = 3.0
 """A loss so many times that of vectors that know nothing is taken as divergence."""
@@ -110,45 +113,33 @@ def fit(
     KeyboardInterrupt
         If the user interrupts; the parameters hold what was learnt so far.
     """
-    for callback in callbacks:
-        if not isinstance(callback, Callback):
-            raise InputError(
-                f"callbacks: {callback!r} is not an instance of nw2v.training.Callback"
-            )
+    callbacks = checked_callbacks(callbacks)
     run = _Run(trainer, callbacks)
     if history is not None:
         run.history = history
     # Those that have been told of the start, and not yet of the end.
     told: list[Callback] = []
-    try:
-        with interrupts_as_such():
-            # Before the trainer is prepared: another process may be compiling for it.
-            metrics = evaluate() if evaluate else {}
-            trainer.prepare()
-            estimate = trainer.estimated_seconds()
-            known = dict(facts) if estimate is None else {**facts, "estimated_seconds": estimate}
-            start = TrainingStart(trainer.total_steps, settings, known, trainer.parameters)
+    with failures_told_to(told), interrupts_as_such():
+        # Before the trainer is prepared: another process may be compiling for it.
+        metrics = evaluate() if evaluate else {}
+        trainer.prepare()
+        estimate = trainer.estimated_seconds()
+        known = dict(facts) if estimate is None else {**facts, "estimated_seconds": estimate}
+        start = TrainingStart(trainer.total_steps, settings, known, trainer.parameters)
+        for callback in callbacks:
+            told.append(callback)
+            callback.started(start)
+        for epoch in range(trainer.epochs + 1):
+            raise_noted_interrupt()
+            if epoch:
+                trainer.run_epoch(epoch - 1, run.advance)
+                if epoch == trainer.epochs:
+                    run.check_pairs()
+                metrics = evaluate() if evaluate else {}
+            run.epoch = epoch
+            report = run.report(metrics)
             for callback in callbacks:
-                told.append(callback)
-                callback.started(start)
-            for epoch in range(trainer.epochs + 1):
-                raise_noted_interrupt()
-                if epoch:
-                    trainer.run_epoch(epoch - 1, run.advance)
-                    if epoch == trainer.epochs:
-                        run.check_pairs()
-                    metrics = evaluate() if evaluate else {}
-                run.epoch = epoch
-                report = run.report(metrics)
-                for callback in callbacks:
-                    callback.epoch(report)
-            for callback in callbacks:
-                told.remove(callback)
-                callback.finished(report)
-    except BaseException as error:
-        for callback in told:
-            try:
-                callback.failed(error)
-            except Exception:
-                _log.exception("a callback failed while it was told of a failure")
-        raise
+                callback.epoch(report)
+        for callback in callbacks:
+            told.remove(callback)
+            callback.finished(report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -44,6 +44,24 @@ CONFIGURATION_KEYS = {
     "seed": "seed",
 }
 """The configuration key behind each keyword of `nw2v.train`."""
+
+
+def defaults_taken(configuration: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what training took for the keys of `trainer` that a configuration leaves unset.
+
+    Parameters
+    ----------
+    configuration : mapping
+        By dotted key.
+    settings : mapping
+        By keyword of `nw2v.train`, defaults resolved.
+    """
+    return {
+        key: settings.get(keyword)
+        for keyword, key in CONFIGURATION_KEYS.items()
+        if key.startswith("trainer.") and key in configuration and configuration[key] is None
+    }
+
 
 STUDIED_DEFAULTS = {
     # (loss, trainer): (learning rate, epochs)

@@ -127,9 +127,9 @@ def read_tensors(path: Path, expected: Mapping[str, Sequence[str]]) -> dict[str,
             there = list(file.keys())
             for name, types in expected.items():
                 if name not in there:
+                    others = f"only {', '.join(sorted(there)[:10])}" if there else "nor any other"
                     raise InputError(
-                        f"{path}: no tensor {name!r}, only {', '.join(sorted(there)[:10])}; "
-                        f"expected {' and '.join(expected)}"
+                        f"{path}: no tensor {name!r}, {others}; expected {' and '.join(expected)}"
                     )
                 found = file.get_slice(name).get_dtype()
                 if found not in types:

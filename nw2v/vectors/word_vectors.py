@@ -164,6 +164,13 @@ class WordVectors:
         """
         write_table(Path(path), Table(self.words, self.vectors, self.counts))
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # NumPy's arrays come back writable from pickle and `copy.deepcopy`.
+        self.__dict__.update(state)
+        for value in state.values():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+
     def __len__(self) -> int:
         return len(self.words)
 

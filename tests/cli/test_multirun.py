@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
@@ -375,6 +376,22 @@ def test_a_killed_sweep_is_resumed_with_every_job_once(text: Path) -> None:
     assert json.loads(tags["nw2v.swept"]) == ["seed"]
     assert tags["nw2v.command"].startswith("nw2v train -m ")
     assert "seed=range(4)" in tags["nw2v.command"]
+
+
+@OF_MLFLOW
+def test_the_folder_and_the_parent_run_give_the_same_table(text: Path) -> None:
+    assert main([*arguments(text, "model.window=2,3"), "tracking=mlflow"]) == 0
+    uri = f"sqlite:///{Path('mlflow.db').absolute()}"
+    of_folder = nw2v.sweeps.load("sweep")
+    of_run = nw2v.sweeps.load(of_folder.attrs["parent_run"], uri=uri)
+    assert {*of_folder} == {*of_run}
+    # What only the folder knows, what is measured twice, and the same place in other words.
+    own = ["seconds/corpus", "seconds/evaluation", "seconds/total", "folder"]
+    pd.testing.assert_frame_equal(
+        of_folder.drop(columns=own), of_run[of_folder.columns].drop(columns=own)
+    )
+    assert of_folder["trainer.learning_rate"].tolist() == [0.05, 0.05]
+    assert (of_folder["vocabulary_size"] > 0).all()
 
 
 @OF_MLFLOW

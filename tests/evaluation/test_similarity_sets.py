@@ -69,6 +69,8 @@ def test_the_download_is_men(real_data):
         ("a\tb\t1\nc\td\n", r"bad\.tsv:2: expected two words and a number"),
         ("a\tb\t1\nc\td\tmany\n", r"bad\.tsv:2: the third column must be .* got 'many'"),
         ("a\tb\t1\nc\td\tnan\n", r"bad\.tsv:2: the third column must be .* got 'nan'"),
+        ("a\tb\tnan\nc\td\t1\n", r"bad\.tsv:1: the third column must be .* got 'nan'"),
+        ("a\tb\t-inf\nc\td\t1\n", r"bad\.tsv:1: the third column must be .* got '-inf'"),
         ("w1\tw2\tx\nw1\tw2\tx\na\tb\t1\n", r"bad\.tsv:2: the third column"),
         ("a\t\t1\n", r"bad\.tsv:1: expected two words and a number"),
         ("", r"bad\.tsv: no pairs"),

@@ -57,6 +57,7 @@ EYE = np.eye(2, dtype=np.float32)
 WRONG = {
     "no words": ({"vectors": EYE}, "no tensor 'words', only vectors; expected vectors and words"),
     "a model": ({"center_vectors": EYE}, "no tensor 'vectors', only center_vectors"),
+    "nothing": ({}, "no tensor 'vectors', nor any other; expected vectors and words"),
     "ints": (
         {"vectors": np.eye(2, dtype=int), "words": encoded("a\nb")},
         "is of type I64; expected",

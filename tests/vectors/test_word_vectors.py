@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -48,6 +49,19 @@ def test_the_array_is_kept_without_a_copy_and_cannot_be_changed_by_accident():
     assert np.shares_memory(vectors.vectors, array)
     assert array.flags.writeable
     for view in (vectors.vectors, vectors["a"], vectors.unit_vectors):
+        with pytest.raises(ValueError, match="read-only"):
+            view[...] = 0
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+)
+def test_copies_cannot_be_changed_by_accident_either(copied):
+    vectors = WordVectors(["a", "b", "c"], np.eye(3, dtype=np.float32), [3, 2, 1])
+    assert vectors.unit_vectors.any()
+    other = copied(vectors)
+    assert other.words == vectors.words and other.most_similar("a") == vectors.most_similar("a")
+    for view in (other.vectors, other["a"], other.unit_vectors, other.counts):
         with pytest.raises(ValueError, match="read-only"):
             view[...] = 0
 

@@ -1,0 +1,162 @@
+"""Held-out text: how well gensim's vectors and nw2v's predict it, by one piece of code.
+
+python benchmarks/heldout_beside_gensim.py
+python benchmarks/heldout_beside_gensim.py --corpus text.txt --learning-rate 0.025 0.05
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from reporting import command_line, in_words, machine, markdown, run_benchmark, table
+from texts import open_corpus
+
+import nw2v
+from nw2v import Corpus, InputError
+from nw2v.cores import available_cores
+from nw2v.corpus import Split
+from nw2v.evaluation.heldout import draw_heldout_pairs, heldout_metrics
+from nw2v.losses import make_loss
+
+SPLIT_SEED, HELDOUT_FRACTION, HELDOUT_CENTERS = 0, 0.02, 5000
+NEGATIVES, NOISE_EXPONENT, WINDOW, SUBSAMPLE = 5, 0.75, 5, 1e-4
+METRICS = {
+    "valid/loss": "loss of negative sampling",
+    "valid/cross_entropy": "cross-entropy",
+    "valid/cross_entropy_self_normalised": "with Z taken as 1",
+    "valid/log_partition_mean": "mean of log Z",
+}
+"""What is reported of each system, and what a table calls it."""
+Vectors = tuple[np.ndarray, np.ndarray]
+
+
+def write_training_part(split: Split, path: Path) -> None:
+    """Write the training part of a text, a sentence a line, without words that were left out."""
+    words = np.array(split.vocabulary.words, dtype=object)
+    tokens, offsets = split.training.tokens, split.training.offsets
+    with path.open("w", encoding="utf-8") as file:
+        for first, last in itertools.pairwise(offsets):
+            file.write(" ".join(words[tokens[first:last]]) + "\n")
+
+
+def of_gensim(path: Path, words: list[str], rate: float, seed: int, epochs: int) -> Vectors:
+    """Train gensim in its fastest way; return center and outside vectors in the order of words."""
+    from gensim.models import Word2Vec
+
+    model = Word2Vec(
+        corpus_file=str(path), vector_size=100, window=WINDOW, sg=1, negative=NEGATIVES,
+        ns_exponent=NOISE_EXPONENT, sample=SUBSAMPLE, min_count=1, workers=available_cores(),
+        epochs=epochs, alpha=rate, min_alpha=rate / 250, seed=seed,
+    )  # fmt: skip
+    rows = [model.wv.key_to_index[word] for word in words]
+    return model.wv.vectors[rows], model.syn1neg[rows]
+
+
+def of_nw2v(corpus: Corpus, rate: float | None, seed: int, epochs: int) -> Vectors:
+    """Train nw2v on the same part of the text; return center and outside vectors."""
+    model = nw2v.train(
+        corpus, dim=100, window=WINDOW, negatives=NEGATIVES, noise_exponent=NOISE_EXPONENT,
+        subsample=SUBSAMPLE, epochs=epochs, learning_rate=rate, seed=seed,
+        split_seed=SPLIT_SEED, heldout_fraction=HELDOUT_FRACTION,
+    )  # fmt: skip
+    return model.center_vectors, model.outside_vectors
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Train all systems with all seeds, and ask each about the same pairs."""
+    if arguments.seeds < 1 or arguments.epochs < 1:
+        raise InputError("--seeds and --epochs must be 1 or more")
+    corpus = open_corpus(arguments.corpus, arguments.min_count)
+    split = corpus.split(HELDOUT_FRACTION, SPLIT_SEED)
+    counts = split.vocabulary.counts
+    pairs = draw_heldout_pairs(
+        split.heldout, counts, window=WINDOW, subsample=SUBSAMPLE, centers=HELDOUT_CENTERS,
+        seed=SPLIT_SEED,
+    )  # fmt: skip
+    loss = make_loss("negative_sampling", negatives=NEGATIVES, noise_exponent=NOISE_EXPONENT)
+    words = list(split.vocabulary.words)
+    record: dict[str, Any] = {
+        "command": command_line("heldout_beside_gensim.py", arguments, parser()),
+        "machine": machine("gensim"),
+        "text": {
+            "name": corpus.name,
+            "training_tokens": len(split.training.tokens),
+            "vocabulary": len(words),
+            "heldout_pairs": len(pairs),
+        },
+        "epochs": arguments.epochs,
+        "systems": [],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "training.txt"
+        write_training_part(split, path)
+        rates = arguments.learning_rate
+        for program, rate in [("gensim", one) for one in rates] + [
+            ("nw2v", one) for one in (None, *rates)
+        ]:
+            label = f"{program} at {'its default' if rate is None else rate}"
+            found = []
+            for seed in range(1, arguments.seeds + 1):
+                if program == "gensim":
+                    assert rate is not None
+                    vectors = of_gensim(path, words, rate, seed, arguments.epochs)
+                else:
+                    vectors = of_nw2v(corpus, rate, seed, arguments.epochs)
+                metrics = heldout_metrics(pairs, *vectors, loss, counts)
+                found.append({name: metrics[name] for name in METRICS})
+                print(f"{label}, seed {seed}: {metrics['valid/cross_entropy']:.4f}", flush=True)
+            record["systems"].append({"label": label, "seeds": found})
+    record["unigram"] = metrics["valid/cross_entropy_unigram"]
+    record["standard_error"] = metrics["valid/cross_entropy_standard_error"]
+    return record
+
+
+def report(record: dict[str, Any]) -> str:
+    """Put the means over seeds into Markdown, and how far the cross-entropy of seeds is apart."""
+    rows = []
+    for system in record["systems"]:
+        columns = {name: [one[name] for one in system["seeds"]] for name in METRICS}
+        entropy = columns["valid/cross_entropy"]
+        rows.append(
+            [
+                system["label"],
+                *(f"{statistics.mean(values):.4f}" for values in columns.values()),
+                f"{max(entropy) - min(entropy):.4f}",
+            ]
+        )
+    text = record["text"]
+    return markdown(
+        f"Held-out text, nw2v beside gensim: {text['name']}",
+        record,
+        f"Machine: {in_words(record['machine'])}.  \n{text['training_tokens']:,} tokens of "
+        f"{text['vocabulary']:,} words to train on, {text['heldout_pairs']:,} pairs held out. 100 "
+        f"dimensions, window {WINDOW}, K = {NEGATIVES}, t = {SUBSAMPLE:g}, {record['epochs']} "
+        "passes.",
+        table(["system", *METRICS.values(), "cross-entropy: seeds apart"], rows),
+        f"Nats a pair, means of {len(record['systems'][0]['seeds'])} seeds. Word frequencies alone "
+        f"have a cross-entropy of {record['unigram']:.4f}. The standard error over held-out "
+        f"sentences is {record['standard_error']:.4f}; systems are asked about the same pairs, so "
+        "that their differences are surer than that.",
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    add = options.add_argument
+    add("--corpus", metavar="FILE", help="a text that nw2v reads (default: docstrings)")
+    add("--min-count", type=int, default=5)
+    add("--learning-rate", type=float, nargs="+", default=[0.025, 0.05, 0.075])
+    add("--epochs", type=int, default=5)
+    add("--seeds", type=int, default=3)
+    add("--out", metavar="PREFIX", help="writes PREFIX.md and PREFIX.json")
+    return options
+
+
+if __name__ == "__main__":
+    run_benchmark("heldout_beside_gensim", parser(), measure, report, by_text=True)
