@@ -1,7 +1,7 @@
 """Held-out text: how well gensim's vectors and nw2v's predict it, by one piece of code.
 
 python benchmarks/heldout_beside_gensim.py
-python benchmarks/heldout_beside_gensim.py --corpus text.txt --learning-rate 0.025 0.05
+python benchmarks/heldout_beside_gensim.py --corpus text.txt --learning-rate 0.025 --negatives 1 5
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from nw2v.evaluation.heldout import draw_heldout_pairs, heldout_metrics
 from nw2v.losses import make_loss
 
 SPLIT_SEED, HELDOUT_FRACTION, HELDOUT_CENTERS = 0, 0.02, 5000
-NEGATIVES, NOISE_EXPONENT, WINDOW, SUBSAMPLE = 5, 0.75, 5, 1e-4
+NOISE_EXPONENT, WINDOW, SUBSAMPLE = 0.75, 5, 1e-4
 METRICS = {
     "valid/loss": "loss of negative sampling",
     "valid/cross_entropy": "cross-entropy",
@@ -45,12 +45,14 @@ def write_training_part(split: Split, path: Path) -> None:
             file.write(" ".join(words[tokens[first:last]]) + "\n")
 
 
-def of_gensim(path: Path, words: list[str], rate: float, seed: int, epochs: int) -> Vectors:
+def of_gensim(
+    path: Path, words: list[str], negatives: int, rate: float, seed: int, epochs: int
+) -> Vectors:
     """Train gensim in its fastest way; return center and outside vectors in the order of words."""
     from gensim.models import Word2Vec
 
     model = Word2Vec(
-        corpus_file=str(path), vector_size=100, window=WINDOW, sg=1, negative=NEGATIVES,
+        corpus_file=str(path), vector_size=100, window=WINDOW, sg=1, negative=negatives,
         ns_exponent=NOISE_EXPONENT, sample=SUBSAMPLE, min_count=1, workers=available_cores(),
         epochs=epochs, alpha=rate, min_alpha=rate / 250, seed=seed,
     )  # fmt: skip
@@ -58,10 +60,10 @@ def of_gensim(path: Path, words: list[str], rate: float, seed: int, epochs: int)
     return model.wv.vectors[rows], model.syn1neg[rows]
 
 
-def of_nw2v(corpus: Corpus, rate: float | None, seed: int, epochs: int) -> Vectors:
+def of_nw2v(corpus: Corpus, negatives: int, rate: float, seed: int, epochs: int) -> Vectors:
     """Train nw2v on the same part of the text; return center and outside vectors."""
     model = nw2v.train(
-        corpus, dim=100, window=WINDOW, negatives=NEGATIVES, noise_exponent=NOISE_EXPONENT,
+        corpus, dim=100, window=WINDOW, negatives=negatives, noise_exponent=NOISE_EXPONENT,
         subsample=SUBSAMPLE, epochs=epochs, learning_rate=rate, seed=seed,
         split_seed=SPLIT_SEED, heldout_fraction=HELDOUT_FRACTION,
     )  # fmt: skip
@@ -70,8 +72,8 @@ def of_nw2v(corpus: Corpus, rate: float | None, seed: int, epochs: int) -> Vecto
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train all systems with all seeds, and ask each about the same pairs."""
-    if arguments.seeds < 1 or arguments.epochs < 1:
-        raise InputError("--seeds and --epochs must be 1 or more")
+    if min(arguments.seeds, arguments.epochs, *arguments.negatives) < 1:
+        raise InputError("--seeds, --epochs and --negatives must be 1 or more")
     corpus = open_corpus(arguments.corpus, arguments.min_count)
     split = corpus.split(HELDOUT_FRACTION, SPLIT_SEED)
     counts = split.vocabulary.counts
@@ -79,7 +81,6 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         split.heldout, counts, window=WINDOW, subsample=SUBSAMPLE, centers=HELDOUT_CENTERS,
         seed=SPLIT_SEED,
     )  # fmt: skip
-    loss = make_loss("negative_sampling", negatives=NEGATIVES, noise_exponent=NOISE_EXPONENT)
     words = list(split.vocabulary.words)
     record: dict[str, Any] = {
         "command": command_line("heldout_beside_gensim.py", arguments, parser()),
@@ -96,22 +97,24 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "training.txt"
         write_training_part(split, path)
-        rates = arguments.learning_rate
-        for program, rate in [("gensim", one) for one in rates] + [
-            ("nw2v", one) for one in (None, *rates)
-        ]:
-            label = f"{program} at {'its default' if rate is None else rate}"
+        for negatives, program, rate in itertools.product(
+            arguments.negatives, ("gensim", "nw2v"), arguments.learning_rate
+        ):
+            label = f"{program} at {rate}"
+            loss = make_loss(
+                "negative_sampling", negatives=negatives, noise_exponent=NOISE_EXPONENT
+            )
             found = []
             for seed in range(1, arguments.seeds + 1):
                 if program == "gensim":
-                    assert rate is not None
-                    vectors = of_gensim(path, words, rate, seed, arguments.epochs)
+                    vectors = of_gensim(path, words, negatives, rate, seed, arguments.epochs)
                 else:
-                    vectors = of_nw2v(corpus, rate, seed, arguments.epochs)
+                    vectors = of_nw2v(corpus, negatives, rate, seed, arguments.epochs)
                 metrics = heldout_metrics(pairs, *vectors, loss, counts)
                 found.append({name: metrics[name] for name in METRICS})
-                print(f"{label}, seed {seed}: {metrics['valid/cross_entropy']:.4f}", flush=True)
-            record["systems"].append({"label": label, "seeds": found})
+                entropy = metrics["valid/cross_entropy"]
+                print(f"{label}, K = {negatives}, seed {seed}: {entropy:.4f}", flush=True)
+            record["systems"].append({"label": label, "negatives": negatives, "seeds": found})
     record["unigram"] = metrics["valid/cross_entropy_unigram"]
     record["standard_error"] = metrics["valid/cross_entropy_standard_error"]
     return record
@@ -126,6 +129,7 @@ def report(record: dict[str, Any]) -> str:
         rows.append(
             [
                 system["label"],
+                str(system["negatives"]),
                 *(f"{statistics.mean(values):.4f}" for values in columns.values()),
                 f"{max(entropy) - min(entropy):.4f}",
             ]
@@ -136,9 +140,8 @@ def report(record: dict[str, Any]) -> str:
         record,
         f"Machine: {in_words(record['machine'])}.  \n{text['training_tokens']:,} tokens of "
         f"{text['vocabulary']:,} words to train on, {text['heldout_pairs']:,} pairs held out. 100 "
-        f"dimensions, window {WINDOW}, K = {NEGATIVES}, t = {SUBSAMPLE:g}, {record['epochs']} "
-        "passes.",
-        table(["system", *METRICS.values(), "cross-entropy: seeds apart"], rows),
+        f"dimensions, window {WINDOW}, t = {SUBSAMPLE:g}, {record['epochs']} passes.",
+        table(["system", "K", *METRICS.values(), "cross-entropy: seeds apart"], rows),
         f"Nats a pair, means of {len(record['systems'][0]['seeds'])} seeds. Word frequencies alone "
         f"have a cross-entropy of {record['unigram']:.4f}. The standard error over held-out "
         f"sentences is {record['standard_error']:.4f}; systems are asked about the same pairs, so "
@@ -151,6 +154,7 @@ def parser() -> argparse.ArgumentParser:
     add = options.add_argument
     add("--corpus", metavar="FILE", help="a text that nw2v reads (default: docstrings)")
     add("--min-count", type=int, default=5)
+    add("--negatives", type=int, nargs="+", default=[5], metavar="K")
     add("--learning-rate", type=float, nargs="+", default=[0.025, 0.05, 0.075])
     add("--epochs", type=int, default=5)
     add("--seeds", type=int, default=3)

@@ -11,9 +11,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nw2v.cli import main as nw2v
 from nw2v.sweeps import load, write_report
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HERE = Path(__file__).parent
 STUDIES = ("noise_subsampling", "window_negatives_dim")
@@ -24,6 +28,18 @@ SHARED = [
     "tracking=none",
 ]
 NOT_KEPT = ("report.html",)  # report.md says the same
+OTHER_SCORES = (
+    *("analogy/nw2v/accuracy", "analogy/google/accuracy"),
+    *("similarity/wordsim353/spearman", "similarity/simlex999/spearman"),
+    *("valid/cross_entropy", "train/seconds"),
+)
+
+
+def write_other_scores(frame: pd.DataFrame, file: Path) -> None:
+    """Write means over seeds of every score, which the report has of one alone."""
+    keys = [key for key in frame.attrs["swept"] if key != "seed"]
+    means = frame.groupby(keys)[list(OTHER_SCORES)].mean().reset_index()
+    means.round(5).to_csv(file, index=False, lineterminator="\n")
 
 
 def main(arguments: list[str]) -> int:
@@ -38,9 +54,11 @@ def main(arguments: list[str]) -> int:
         command = [f"experiment={study}", *SHARED, f"hydra.sweep.dir={folder}", *overrides]
     status = nw2v(["train", "-m", *command])
     if status == 0:
-        for file in write_report(load(folder), HERE / study):
+        frame = load(folder)
+        for file in write_report(frame, HERE / study):
             if file.name in NOT_KEPT:
                 file.unlink()
+        write_other_scores(frame, HERE / study / "other_scores.csv")
         print(f"study       {HERE / study / 'report.md'}")
     return status
 
