@@ -38,8 +38,8 @@ OTHER_SCORES = (
 def write_other_scores(frame: pd.DataFrame, file: Path) -> None:
     """Write means over seeds of every score, which the report has of one alone."""
     keys = [key for key in frame.attrs["swept"] if key != "seed"]
-    means = frame.groupby(keys)[list(OTHER_SCORES)].mean().reset_index()
-    means.round(5).to_csv(file, index=False, lineterminator="\n")
+    means = frame.groupby(keys)[list(OTHER_SCORES)].mean().round(5).reset_index()
+    means.to_csv(file, index=False, lineterminator="\n")
 
 
 def main(arguments: list[str]) -> int:
