@@ -51,7 +51,7 @@ COMMANDS = {
     "neighbors": Command("the words nearest to some words", "nw2v.cli.queries", "neighbors"),
     "analogy": Command("A is to B as C is to ?", "nw2v.cli.queries", "analogy"),
     "export": Command(
-        "write the vectors as .txt, .bin, .safetensors or .parquet", "nw2v.cli.export"
+        "write the vectors as .txt, .vec, .bin, .safetensors or .parquet", "nw2v.cli.export"
     ),
     "sweep": Command("a sweep's table, figures and report (sweep report)", "nw2v.cli.sweep"),
     "register": Command("log a run's vectors as an MLflow model", "nw2v.cli.register"),

@@ -56,8 +56,11 @@ Start: TypeAlias = TrainingStart | FailedStart
 
 def default_run_name(default: str | None, start: Start) -> str:
     """Return a name for a run that was given none; it tells that several windows share a step."""
+    name = default or made_up_name()
     windows = start.settings.get("batch_windows")
-    return (default or made_up_name()) + ("" if windows in (None, 1) else f"-batch-{windows}")
+    if windows in (None, 1) or f"batch_windows={windows}" in name.split():
+        return name
+    return f"{name}-batch-{windows}"
 
 
 def run_tags(

@@ -1,5 +1,9 @@
 from typing import Any
 
+import pytest
+
+from nw2v.tracking.run_content import FailedStart, default_run_name
+
 from .conftest import read, report, training_start
 
 
@@ -25,3 +29,17 @@ def test_without_a_configuration_the_settings_are_the_parameters(new_callback):
         "epochs": "5",
         "loss": "negative_sampling",
     }.items() <= run.data.params.items()
+
+
+@pytest.mark.parametrize(
+    ("default", "windows", "name"),
+    [
+        ("seed=1", None, "seed=1"),
+        ("seed=1", 1, "seed=1"),
+        ("seed=1", 16, "seed=1-batch-16"),
+        ("batch_windows=16 seed=1", 16, "batch_windows=16 seed=1"),
+        ("batch_windows=160", 16, "batch_windows=160-batch-16"),
+    ],
+)
+def test_a_name_says_once_how_many_windows_share_a_step(default, windows, name):
+    assert default_run_name(default, FailedStart({"batch_windows": windows}, {})) == name
