@@ -102,6 +102,10 @@ OPTIMIZERS = ("adam", "adagrad", "sgd", "lbfgs")
 CENTER_ORDERS = ("sweep", "weight")
 LARGEST_STEP = 0.5
 """Default learning rate times the times that a word may be a negative of one center."""
+LARGEST_SOFTMAX_WINDOW, LARGEST_SOFTMAX_STEP = 2.0, 12.0
+"""Default learning rate times the outside words of a window, and of a step, of the naive softmax
+by stream: found by trial with 100 to 8,000 words of the docstrings. A step diverged at 19 (3,000
+words, 32 windows of 6 outside words), a window alone at 5 (1,000 words, 51 outside words)."""
 LARGEST_DIM = 10_000
 LARGEST_WINDOW = 10_000
 LARGEST_NEGATIVES = 10_000
@@ -219,7 +223,8 @@ class TrainingSettings:
         counts : (V,) integer array, optional
             Occurrences of each word. Where negative sampling pushes the most frequent one so hard
             that the studied learning rate would overshoot (many negatives, or very few words),
-            an unset learning_rate becomes lower; as it does where passes are many.
+            an unset learning_rate becomes lower; as it does where passes are many. That of the
+            naive softmax by stream becomes lower where windows are wide, or many share a step.
         offsets : (sentences + 1,) integer array, optional
             Where the text's sentences begin and end: windows reach no further.
 
@@ -233,6 +238,8 @@ class TrainingSettings:
             learning_rate = self.learning_rate
         elif (self.loss, self.trainer) == ("negative_sampling", "stream"):
             learning_rate = self._studied_rate(learning_rate, epochs, counts, offsets)
+        elif (self.loss, self.trainer) == ("naive_softmax", "stream"):
+            learning_rate = min(learning_rate, self._largest_softmax_rate(offsets))
         values: dict[str, Any] = {"learning_rate": learning_rate}
         if self.epochs is None:
             values["epochs"] = epochs
@@ -321,6 +328,12 @@ class TrainingSettings:
         if counts is not None:
             rate = min(rate, LARGEST_STEP / self._largest_load(counts, offsets))
         return rate
+
+    def _largest_softmax_rate(self, offsets: np.ndarray | None) -> float:
+        """Learning rate above which the pairs of a softmax's window, or of a step, overshoot."""
+        outside_words = most_outside_words(self.window, self.shrink_window, offsets)
+        windows = self.batch_windows or STUDIED_BATCH_WINDOWS
+        return min(LARGEST_SOFTMAX_WINDOW, LARGEST_SOFTMAX_STEP / windows) / outside_words
 
     def _largest_load(self, counts: np.ndarray, offsets: np.ndarray | None) -> float:
         """How many times a center the most frequent word is a negative, on average, at most."""

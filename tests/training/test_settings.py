@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -19,6 +20,7 @@ from nw2v.training.settings import (
     TrainingSettings,
     most_outside_words,
 )
+from tests.training.texts import topical_sentences
 
 
 @pytest.mark.parametrize(
@@ -162,6 +164,38 @@ def test_the_default_rate_falls_with_the_passes_beyond_five(passes, part):
     assert lowered is not None and lowered < usual / 2
     both = TrainingSettings(epochs=passes).resolved(skewed).learning_rate
     assert both == pytest.approx(min(lowered, part * usual))
+
+
+@pytest.mark.parametrize(
+    ("window", "windows", "rate"),
+    [
+        (5, None, 0.1),
+        (5, 1, 0.1),
+        (5, 16, 0.1),
+        (5, 32, 0.0625),
+        (5, 4096, 2 / 4096),
+        (19, 1, 0.1),
+        (39, 1, 0.05),
+        (39, 6, 0.05),
+        (39, 12, 0.025),
+    ],
+)
+def test_the_default_rate_of_the_softmax_knows_how_many_pairs_make_a_step(window, windows, rate):
+    given = TrainingSettings(loss="naive_softmax", window=window, batch_windows=windows)
+    assert given.resolved().learning_rate == pytest.approx(rate)
+    assert replace(given, learning_rate=0.3).resolved().learning_rate == 0.3
+    short = given.resolved(offsets=np.arange(101) * 3).learning_rate  # two outside words at most
+    assert short == pytest.approx(min(0.1, 6 / (windows or 1)))
+
+
+@pytest.mark.parametrize("windows", [64, 1024])
+def test_many_windows_a_step_train_at_the_default_rate(windows):
+    text = [[f"w{word:02}" for word in sentence] for sentence in topical_sentences(3000)]
+    model = nw2v.train(
+        nw2v.Corpus.from_sentences(text, min_count=1), loss="naive_softmax", dim=12,
+        subsample=0, evaluation_subsample=0, batch_windows=windows, epochs=3, threads=1,
+    )  # fmt: skip
+    assert model.metrics["valid/cross_entropy"] < model.metrics["valid/cross_entropy_unigram"]
 
 
 def test_a_lowest_rate_above_the_default_one_is_told_where_that_comes_from():
