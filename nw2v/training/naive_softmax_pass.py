@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nw2v.corpus.subsampling import keep_probabilities
+from nw2v.errors import InputError
 from nw2v.jit import COMPILED
 from nw2v.kernels import naive_softmax
 from nw2v.kernels.crew import members_of
@@ -25,10 +26,18 @@ PRODUCTS_A_PIECE = 1e9
 BATCHES_A_PIECE = 4
 """At least so many, however long they take: the last one of a piece is seldom full."""
 MOST_TOKENS_A_PIECE = 10_000
+MOST_LOGITS = 1024 * 2**20
+"""Bytes that the logits of a step may take."""
 
 
 class NaiveSoftmaxPass:
-    """The exact softmax, in mini-batches of windows."""
+    """The exact softmax, in mini-batches of windows.
+
+    Raises
+    ------
+    InputError
+        If the logits of a step would take more memory than `MOST_LOGITS`.
+    """
 
     cuts_sentences = True
     is_slow = True
@@ -45,6 +54,7 @@ class NaiveSoftmaxPass:
         threads: int,
     ) -> None:
         assert settings.batch_windows is not None
+        _check_memory(settings.batch_windows, len(counts))
         self.initial_loss = math.log(len(counts))
         self.tokens_a_piece = _tokens_a_piece(
             parameters.outsides.size, settings.batch_windows, counts, settings.subsample
@@ -84,6 +94,16 @@ class NaiveSoftmaxPass:
         while not done.is_set():
             naive_softmax.work(p.lanes, p.centers, p.outsides, self._team, member)
             time.sleep(NAP_SECONDS)
+
+
+def _check_memory(windows: int, words: int) -> None:
+    logits = windows * words * np.dtype(np.float32).itemsize
+    if logits > MOST_LOGITS:
+        raise InputError(
+            f"trainer.batch_windows={windows}: the logits of so many windows and {words:,} words "
+            f"take {logits >> 20:,} MiB, more than {MOST_LOGITS >> 20:,}: lower it or "
+            "corpus.max_vocabulary"
+        )
 
 
 def _tokens_a_piece(size: int, windows: int, counts: np.ndarray, subsample: float) -> int:

@@ -14,6 +14,7 @@ import pytest
 import nw2v
 from nw2v.cores import available_cores
 from nw2v.errors import InputError
+from nw2v.training import naive_softmax_pass
 from nw2v.training.settings import (
     CONFIGURATION_KEYS,
     STUDIED_DEFAULTS,
@@ -196,6 +197,16 @@ def test_many_windows_a_step_train_at_the_default_rate(windows):
         subsample=0, evaluation_subsample=0, batch_windows=windows, epochs=3, threads=1,
     )  # fmt: skip
     assert model.metrics["valid/cross_entropy"] < model.metrics["valid/cross_entropy_unigram"]
+
+
+def test_a_step_whose_logits_take_too_much_memory_is_refused(monkeypatch):
+    monkeypatch.setattr(naive_softmax_pass, "MOST_LOGITS", 4 << 20)
+    corpus = nw2v.Corpus.from_sentences([[f"w{k}" for k in range(600)]] * 5, min_count=1)
+    given: dict[str, Any] = {"loss": "naive_softmax", "dim": 4, "subsample": 0, "threads": 1}
+    message = r"batch_windows=4096: .* 600 words take 9 MiB, more than 4: lower it or corpus"
+    with pytest.raises(InputError, match=message):
+        nw2v.train(corpus, **given, batch_windows=4096)
+    nw2v.train(corpus, **given, batch_windows=1024, heldout_fraction=0)
 
 
 def test_a_lowest_rate_above_the_default_one_is_told_where_that_comes_from():
