@@ -36,10 +36,13 @@ OTHER_SCORES = (
 
 
 def write_other_scores(frame: pd.DataFrame, file: Path) -> None:
-    """Write means over seeds of every score, which the report has of one alone."""
+    """Write means over seeds of the scores that the report has no room for, as far as known."""
     keys = [key for key in frame.attrs["swept"] if key != "seed"]
-    means = frame.groupby(keys)[list(OTHER_SCORES)].mean().round(5).reset_index()
-    means.to_csv(file, index=False, lineterminator="\n")
+    scores = [name for name in OTHER_SCORES if name in frame.columns]
+    groups = frame.groupby(keys or (lambda job: 0), dropna=False)
+    means = groups[scores].mean().round(5)
+    means.insert(0, "seeds", groups[scores[0]].count())
+    means.reset_index(drop=not keys).to_csv(file, index=False, lineterminator="\n")
 
 
 def main(arguments: list[str]) -> int:

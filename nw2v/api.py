@@ -19,7 +19,13 @@ from nw2v.evaluation.metric_values import added_metrics, as_floats
 from nw2v.interrupts import interrupts_as_such
 from nw2v.losses import make_loss
 from nw2v.run_folder import read_history, read_metrics, write_history, write_metrics
-from nw2v.training.callbacks import Callback, Pruned, checked_callbacks, failures_told_to
+from nw2v.training.callbacks import (
+    Callback,
+    Pruned,
+    checked_callbacks,
+    failures_told_to,
+    note_told,
+)
 from nw2v.training.lbfgs import refuse_what_does_not_fit
 from nw2v.training.loop import fit
 from nw2v.training.parameters import Parameters
@@ -117,7 +123,7 @@ class Model:
         InputError
             If a metric is no number, or the folder cannot be made or written.
         """
-        # Before a file is replaced: the new vectors never stand beside the old metrics.
+        # Checked before a file is replaced, or new vectors would stand beside old metrics.
         metrics = as_floats(self.metrics)
         records = [as_floats(record) | {"step": record["step"]} for record in self._records]
         save_model(folder, self.center_vectors, self.outside_vectors, self.vocabulary)
@@ -185,8 +191,9 @@ def train(
         Passes over the text. Unset: the studied default of the loss and trainer.
     learning_rate, min_learning_rate : float, optional
         The rate falls in proportion to progress from the first to the second. Unset: the studied
-        default (lower where passes are many, and where many negatives or very few words would
-        make it unstable), and 1/250 of the learning rate.
+        default (lower where passes are many, where many negatives or very few words would make it
+        unstable, and for the naive softmax where windows are wide or `batch_windows` many), and
+        1/250 of the learning rate.
     batch_windows : int, optional
         Windows of the naive softmax that share one step, at the parameters from before it; 1 is the
         textbook loop. Unset: the studied default. Negative sampling has no such batch:
@@ -271,7 +278,8 @@ def train(
             f"corpus: expected a nw2v.Corpus, got {type(corpus).__name__}: make one with "
             "Corpus.from_sentences(lists), Corpus.from_file(path) or Corpus.from_name(name)"
         )
-    told = checked_callbacks(callbacks)
+    listeners = checked_callbacks(callbacks)
+    told: list[Callback] = []  # of the counting or the start, and not of the end
     settings = TrainingSettings(
         loss=loss,
         negatives=negatives,
@@ -344,10 +352,11 @@ def train(
         return metrics
 
     try:
-        if trainer == "stream":
-            chosen: Trainer = StreamTrainer(split.training, counts, parameters, settings)
-        else:
-            chosen = _cooccurrence_trainer(split, parameters, settings, told)
+        with failures_told_to(told), interrupts_as_such():
+            if trainer == "stream":
+                chosen: Trainer = StreamTrainer(split.training, counts, parameters, settings)
+            else:
+                chosen = _cooccurrence_trainer(split, parameters, settings, listeners, told)
         fit(
             chosen,
             settings=settings.as_dict(),
@@ -359,7 +368,8 @@ def train(
                 "corpus_source": str(corpus.source),
                 "corpus_fingerprint": corpus.fingerprint,
             },
-            callbacks=told,
+            callbacks=listeners,
+            told=told,
             evaluate=measure,
             history=records,
         )
@@ -372,25 +382,26 @@ def train(
 
 
 def _cooccurrence_trainer(
-    split: Split, parameters: Parameters, settings: TrainingSettings, callbacks: Sequence[Callback]
+    split: Split,
+    parameters: Parameters,
+    settings: TrainingSettings,
+    listeners: Sequence[Callback],
+    told: list[Callback],
 ) -> Trainer:
-    told: list[Callback] = []
-
     def counted(done: int, total: int) -> None:
-        told[:] = callbacks
-        for callback in callbacks:
+        for callback in listeners:
+            note_told(told, callback)
             callback.counting(done, total)
 
     if settings.optimizer == "lbfgs":  # before the work of counting
         refuse_what_does_not_fit(len(split.vocabulary), settings)
-    with failures_told_to(told), interrupts_as_such():
-        found = split.cooccurrences(
-            window=settings.window,
-            subsample=settings.subsample,
-            shrink_window=settings.shrink_window,
-            threads=settings.threads,
-            progress=counted,
-        )
+    found = split.cooccurrences(
+        window=settings.window,
+        subsample=settings.subsample,
+        shrink_window=settings.shrink_window,
+        threads=settings.threads,
+        progress=counted,
+    )
     return trainer_on_counts(
         found, split.vocabulary.counts, len(split.training.tokens), parameters, settings
     )

@@ -12,15 +12,21 @@ import pandas as pd
 import pytest
 
 import nw2v
+from nw2v import api
 from nw2v.api import Model
 from nw2v.training import Callback, Pruned
+from nw2v.training.cooccurrence import CooccurrenceTrainer
 from tests.training.texts import topical_sentences
+
+
+def new_corpus() -> nw2v.Corpus:
+    sentences = [[f"w{word:02}" for word in sentence] for sentence in topical_sentences(1500)]
+    return nw2v.Corpus.from_sentences(sentences, min_count=2)
 
 
 @pytest.fixture(scope="module")
 def corpus():
-    sentences = [[f"w{word:02}" for word in sentence] for sentence in topical_sentences(1500)]
-    return nw2v.Corpus.from_sentences(sentences, min_count=2)
+    return new_corpus()
 
 
 QUICK: dict[str, Any] = {
@@ -115,6 +121,10 @@ def test_numbers_of_all_kinds_are_metrics_that_can_be_saved(corpus, tmp_path, va
         ({"mine": None}, "the metric mine is 'None', a NoneType: expected a number"),
         ({"mine": np.ones(1)}, "the metric mine is .* a ndarray: expected a number"),
         ({"mine": 1j}, "the metric mine is '1j', a complex: expected a number"),
+        ({"mine": [[1], [1, 2]]}, "the metric mine is .* a list: expected a number"),
+        ({"mine": np.ma.masked}, "the metric mine is .* a MaskedConstant: expected a number"),
+        ({"mine": np.complex64(1)}, "the metric mine is .* a complex64: expected a number"),
+        ({"mine\ud800": 1}, "no text in UTF-8"),
         ({1: 0.5}, "a metric is called 1: expected a text"),
         ({"": 0.5}, "a metric is called '': expected a text"),
         ({"step": 0.5}, "'step', a name that nw2v uses itself"),
@@ -127,6 +137,28 @@ def test_numbers_of_all_kinds_are_metrics_that_can_be_saved(corpus, tmp_path, va
 def test_what_is_no_metric_is_refused_by_name(corpus, metrics, message):
     with pytest.raises(nw2v.InputError, match=message):
         nw2v.train(corpus, epochs=1, evaluate=lambda m: metrics, **QUICK)
+
+
+def test_valid_names_are_nw2vs_own_without_a_heldout_part_too(corpus):
+    with pytest.raises(nw2v.InputError, match="a name that nw2v uses itself"):
+        nw2v.train(
+            corpus, epochs=1, heldout_fraction=0, evaluate=lambda m: {"valid/mine": 1.0}, **QUICK
+        )
+
+
+def test_a_number_may_be_of_a_type_that_is_no_array(corpus):
+    class Tensor:
+        ndim = 0
+
+        def __array__(self, *arguments, **keywords):
+            raise RuntimeError("no array while gradients are asked for")
+
+        def __float__(self):
+            return 0.25
+
+    value: Any = Tensor()
+    model = nw2v.train(corpus, epochs=1, evaluate=lambda m: {"mine": value}, **QUICK)
+    assert model.metrics["mine"] == 0.25
 
 
 def test_a_metric_that_cannot_be_saved_leaves_the_folder_as_it_was(model, tmp_path):
@@ -193,22 +225,25 @@ def test_what_is_no_corpus_is_refused_with_advice(wrong):
 
 
 class Told(Callback):
-    """Remembers its moments, and raises an error while co-occurrences are counted."""
+    """Remembers its moments, and raises an error in one of them."""
 
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
+    def __init__(self, moment: str = "", error: BaseException | None = None) -> None:
+        self.moment, self.error = moment, error
         self.moments: list[Any] = []
 
-    def counting(self, done, total):
-        self.moments.append("counting")
-        if self.error is not None:
+    def reached(self, moment: str) -> None:
+        self.moments.append(moment)
+        if self.error is not None and moment == self.moment:
             raise self.error
 
+    def counting(self, done, total):
+        self.reached("counting")
+
     def started(self, start):
-        self.moments.append("started")
+        self.reached("started")
 
     def finished(self, report):
-        self.moments.append("finished")
+        self.reached("finished")
 
     def failed(self, error):
         self.moments.append(error)
@@ -228,18 +263,37 @@ def test_callbacks_may_come_from_a_generator(corpus):
         (ZeroDivisionError(), ZeroDivisionError),
     ],
 )
-def test_what_is_raised_while_co_occurrences_are_counted(
-    corpus, error, raised, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("NW2V_CACHE", str(tmp_path))  # with no counts in it
-    told, other = Told(error), Told()
+@pytest.mark.parametrize("moment", ["counting", "started"])
+def test_what_is_raised_before_training_has_a_model_and_is_told(error, raised, moment):
+    first, told, last = Told(), Told(moment, error), Told()
     with pytest.raises(raised) as found:
-        nw2v.train(corpus, trainer="cooccurrence", callbacks=[told, other], **QUICK)
-    assert told.moments == ["counting", error]
-    assert other.moments[-1:] == [error]
+        nw2v.train(new_corpus(), trainer="cooccurrence", callbacks=[first, told, last], **QUICK)
+    assert told.moments[-2:] == [moment, error]
+    assert first.moments[-2:] == [moment, error]
+    # Who has heard of nothing hears of no failure.
+    assert last.moments == ([] if moment == "counting" else ["counting", error])
     if raised is not ZeroDivisionError:
         model = found.value.model
         assert model.steps == 0 and model.center_vectors.shape == (40, 12)
+
+
+@pytest.mark.parametrize("place", ["trainer_on_counts", "fit.prepare", "fit.evaluate"])
+def test_who_was_told_of_the_counting_is_told_of_any_failure(place, monkeypatch):
+    told, error = Told(), MemoryError("too much")
+
+    def fail(*arguments, **keywords):
+        raise error
+
+    if place == "trainer_on_counts":
+        monkeypatch.setattr(api, "trainer_on_counts", fail)
+    elif place == "fit.prepare":
+        monkeypatch.setattr(CooccurrenceTrainer, "prepare", fail)
+    else:
+        monkeypatch.setattr(api, "heldout_metrics", fail)
+    with pytest.raises(MemoryError):
+        nw2v.train(new_corpus(), trainer="cooccurrence", callbacks=[told], **QUICK)
+    assert "counting" in told.moments and told.moments[-1] is error
+    assert told.moments.count(error) == 1
 
 
 @pytest.mark.parametrize("wrong", [None, Callback(), 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def added_metrics(metrics: Any, measured: Mapping[str, float]) -> dict[str, floa
         )
     found = as_floats(metrics)
     for name in found:
-        if name == "step" or name in measured or name.startswith("train/"):
+        if name == "step" or name in measured or name.startswith(("train/", "valid/")):
             raise InputError(
                 f"evaluate returned a metric {name!r}, a name that nw2v uses itself: choose another"
             )
@@ -51,15 +52,23 @@ def added_metrics(metrics: Any, measured: Mapping[str, float]) -> dict[str, floa
 def _checked_name(name: Any) -> str:
     if not isinstance(name, str) or not name:
         raise InputError(f"a metric is called {name!r}: expected a text")
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(f"a metric is called {name!r}, which is no text in UTF-8") from None
     return name
 
 
 def _as_float(name: str, value: Any) -> float:
-    if not isinstance(value, str | bytes) and not np.ndim(value) and not np.iscomplexobj(value):
-        try:
+    # What packages raise where theirs is no single number is their own affair.
+    with suppress(Exception):
+        if not isinstance(value, str | bytes | np.ma.core.MaskedConstant) and not _has_parts(value):
             return float(value)
-        except (TypeError, ValueError, OverflowError):
-            pass
     raise InputError(
         f"the metric {name} is {str(value)[:60]!r}, a {type(value).__name__}: expected a number"
     )
+
+
+def _has_parts(value: Any) -> bool:
+    """Whether a value is an array with axes, or a complex number: which `float` may take, too."""
+    return getattr(value, "ndim", 0) != 0 or isinstance(value, complex | np.complexfloating)

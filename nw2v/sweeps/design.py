@@ -17,7 +17,7 @@ from nw2v.sweeps.records import DEFAULT_METRIC, JOB_COLUMNS
 if TYPE_CHECKING:
     import pandas as pd
 
-SEED = "seed"
+SEED, THREADS = "seed", "trainer.threads"
 BINS = 4
 """Into how many parts of about as many jobs a searched number is cut."""
 _MANY_LEVELS = 8
@@ -96,11 +96,15 @@ def swept_keys(frame: pd.DataFrame) -> list[str]:
 
 
 def varying_settings(frame: pd.DataFrame) -> list[str]:
-    """Return the settings that differ between jobs and can change what is learnt."""
+    """Return the settings that differ between jobs and can change what is learnt.
+
+    The number of threads that a machine has is none of them, unless it was swept.
+    """
+    left_out = {*JOB_COLUMNS, *_FACTS, THREADS} - {*frame.attrs.get("swept", ())}
     keys = [
         key
         for key in frame.columns
-        if "/" not in key and key not in (*JOB_COLUMNS, *_FACTS) and not key.startswith(_BESIDES)
+        if "/" not in key and key not in left_out and not key.startswith(_BESIDES)
     ]
     return [key for key in keys if len(set(map(text_of, effective(frame, key)))) > 1]
 

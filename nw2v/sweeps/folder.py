@@ -6,12 +6,13 @@ larger than any that nw2v writes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nw2v.errors import InputError
 from nw2v.run_folder import METRICS_FILE, read_history, read_metrics
-from nw2v.sweeps.files import KILLED, RUNNING, JobRecord, SweepRecord, job_folders
+from nw2v.sweeps.files import FINISHED, KILLED, RUNNING, JobRecord, SweepRecord, job_folders
 from nw2v.sweeps.objectives import read_objectives
 from nw2v.sweeps.records import Job, Sweep
 from nw2v.tracking.processes import HOST_TAG, has_vanished
@@ -42,7 +43,11 @@ def read_folder(folder: Path) -> Sweep:
         objectives = read_objectives(record.metric, record.direction)
     except InputError as error:
         raise InputError(f"{file} is damaged ({error}): mend or remove it") from None
-    jobs = sorted(map(_read_job, job_folders(folder)), key=lambda job: job.number)
+    records = {place: JobRecord.read(place) for place in job_folders(folder)}
+    keys = _settled_keys(records.values(), record.swept)
+    jobs = sorted(
+        (_read_job(place, one, keys) for place, one in records.items()), key=lambda job: job.number
+    )
     return Sweep(
         name=folder.resolve().name,
         metrics=tuple(objective.metric for objective in objectives),
@@ -85,15 +90,30 @@ def _why_not(folder: Path) -> str:
     return f"{folder} is not a sweep's folder: it has no {SWEEP_FILE}"
 
 
-def _read_job(folder: Path) -> Job:
-    record = JobRecord.read(folder)
+def _settled_keys(records: Iterable[JobRecord], swept: Sequence[str]) -> set[str]:
+    """Return the settings whose value is what training took for them, where they were left unset.
+
+    Not those that were swept, of which null is one value, nor those that not all jobs have, as
+    where a part of them was run by another version: these would seem to differ in them.
+    """
+    done = [record for record in records if record.status == FINISHED]
+    keys = {key for record in done for key in record.settled} - {*swept}
+    return {
+        key
+        for key in keys
+        if all(key in one.settled or one.settings.get(key) is not None for one in done)
+    }
+
+
+def _read_job(folder: Path, record: JobRecord, settled: set[str]) -> Job:
     status, failure = record.status, record.failure
     if status == RUNNING and has_vanished(record.process):
         status, failure = KILLED, failure or VANISHED
     return Job(
         number=record.job,
         status=status,
-        settings=record.settings | record.settled,
+        settings=record.settings
+        | {key: value for key, value in record.settled.items() if key in settled},
         metrics=read_metrics(folder),
         seconds=record.seconds,
         run_id=record.run_id,

@@ -131,6 +131,12 @@ def checked_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
     return found
 
 
+def note_told(told: list[Callback], callback: Callback) -> None:
+    """Add a callback to those that have been told of something, unless it is among them."""
+    if not any(one is callback for one in told):
+        told.append(callback)
+
+
 @contextmanager
 def failures_told_to(callbacks: list[Callback]) -> Iterator[None]:
     """Tell those that are in a list by then of the exception that ends the block."""

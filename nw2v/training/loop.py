@@ -14,6 +14,7 @@ from nw2v.training.callbacks import (
     TrainingStart,
     checked_callbacks,
     failures_told_to,
+    note_told,
 )
 from nw2v.training.trainer import Progress, Trainer
 
@@ -87,6 +88,7 @@ def fit(
     settings: Mapping[str, Any],
     facts: Mapping[str, Any],
     callbacks: Sequence[Callback] = (),
+    told: list[Callback] | None = None,
     evaluate: Callable[[], Mapping[str, float]] | None = None,
     history: list[dict[str, float]] | None = None,
 ) -> None:
@@ -99,6 +101,8 @@ def fit(
     settings, facts : mapping
         What `TrainingStart` tells the callbacks.
     callbacks : sequence of Callback
+    told : list of Callback, optional
+        Those of them that have been told of something already: they learn of a failure, too.
     evaluate : callable, optional
         Called before the first and after each pass; its metrics go to `Callback.epoch`.
     history : list, optional
@@ -117,8 +121,8 @@ def fit(
     run = _Run(trainer, callbacks)
     if history is not None:
         run.history = history
-    # Those that have been told of the start, and not yet of the end.
-    told: list[Callback] = []
+    # Those that have been told of something, and not yet of the end.
+    told = [] if told is None else told
     with failures_told_to(told), interrupts_as_such():
         # Before the trainer is prepared: another process may be compiling for it.
         metrics = evaluate() if evaluate else {}
@@ -127,7 +131,7 @@ def fit(
         known = dict(facts) if estimate is None else {**facts, "estimated_seconds": estimate}
         start = TrainingStart(trainer.total_steps, settings, known, trainer.parameters)
         for callback in callbacks:
-            told.append(callback)
+            note_told(told, callback)
             callback.started(start)
         for epoch in range(trainer.epochs + 1):
             raise_noted_interrupt()

@@ -117,6 +117,9 @@ class ProgressBar(Callback):
             print(line, file=self.stream, flush=True)
 
     def _close(self) -> None:
+        if self._counting is not None:
+            self._counting.__exit__()
+            self._counting = None
         if self._bar is not None:
             self._bar.close()
             self._bar = None

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nw2v.cores import available_cores
+from nw2v.corpus.subsampling import keep_probabilities
 from nw2v.errors import InputError
 
 CONFIGURATION_KEYS = {
@@ -102,10 +103,12 @@ OPTIMIZERS = ("adam", "adagrad", "sgd", "lbfgs")
 CENTER_ORDERS = ("sweep", "weight")
 LARGEST_STEP = 0.5
 """Default learning rate times the times that a word may be a negative of one center."""
-LARGEST_SOFTMAX_WINDOW, LARGEST_SOFTMAX_STEP = 2.0, 12.0
-"""Default learning rate times the outside words of a window, and of a step, of the naive softmax
-by stream: found by trial with 100 to 8,000 words of the docstrings. A step diverged at 19 (3,000
-words, 32 windows of 6 outside words), a window alone at 5 (1,000 words, 51 outside words)."""
+LARGEST_SOFTMAX_WINDOW = 2.0
+"""Default learning rate of the naive softmax by stream times the outside words of the widest
+window: one that is too wide is enough to diverge."""
+LARGEST_SOFTMAX_STEP = 0.08
+"""The same times the pairs of the word that most of the other windows of a step have in common.
+Both were found by trial, with 100 to 8,000 words and 1 to 512 windows a step."""
 LARGEST_DIM = 10_000
 LARGEST_WINDOW = 10_000
 LARGEST_NEGATIVES = 10_000
@@ -223,10 +226,10 @@ class TrainingSettings:
         counts : (V,) integer array, optional
             Occurrences of each word. Where negative sampling pushes the most frequent one so hard
             that the studied learning rate would overshoot (many negatives, or very few words),
-            an unset learning_rate becomes lower; as it does where passes are many. That of the
-            naive softmax by stream becomes lower where windows are wide, or many share a step.
+            an unset learning_rate becomes lower; as it does where passes are many.
         offsets : (sentences + 1,) integer array, optional
-            Where the text's sentences begin and end: windows reach no further.
+            Where the text's sentences begin and end: windows reach no further. Where those of the
+            naive softmax are wide, or many share a step, an unset learning_rate becomes lower.
 
         Raises
         ------
@@ -238,8 +241,8 @@ class TrainingSettings:
             learning_rate = self.learning_rate
         elif (self.loss, self.trainer) == ("negative_sampling", "stream"):
             learning_rate = self._studied_rate(learning_rate, epochs, counts, offsets)
-        elif (self.loss, self.trainer) == ("naive_softmax", "stream"):
-            learning_rate = min(learning_rate, self._largest_softmax_rate(offsets))
+        elif self.trainer == "stream" and counts is not None and offsets is not None:
+            learning_rate = min(learning_rate, self._largest_softmax_rate(counts, offsets))
         values: dict[str, Any] = {"learning_rate": learning_rate}
         if self.epochs is None:
             values["epochs"] = epochs
@@ -264,9 +267,12 @@ class TrainingSettings:
             return
         above = f"trainer.learning_rate={learning_rate:g}: lower it or leave it unset"
         if self.learning_rate is None:
+            what = f"{passes} passes"
+            if (self.loss, self.trainer) == ("naive_softmax", "stream"):
+                what = f"{self.batch_windows or STUDIED_BATCH_WINDOWS} windows a step"
             above = (
-                f"{learning_rate:g}, the default learning rate for {passes} passes: lower it or "
-                "leave it unset, or set trainer.learning_rate"
+                f"{learning_rate:g}, the default learning rate for {what}: lower it or leave it "
+                "unset, or set trainer.learning_rate"
             )
         raise InputError(f"trainer.min_learning_rate={self.min_learning_rate:g} is above {above}")
 
@@ -329,11 +335,17 @@ class TrainingSettings:
             rate = min(rate, LARGEST_STEP / self._largest_load(counts, offsets))
         return rate
 
-    def _largest_softmax_rate(self, offsets: np.ndarray | None) -> float:
+    def _largest_softmax_rate(self, counts: np.ndarray, offsets: np.ndarray) -> float:
         """Learning rate above which the pairs of a softmax's window, or of a step, overshoot."""
-        outside_words = most_outside_words(self.window, self.shrink_window, offsets)
-        windows = self.batch_windows or STUDIED_BATCH_WINDOWS
-        return min(LARGEST_SOFTMAX_WINDOW, LARGEST_SOFTMAX_STEP / windows) / outside_words
+        longest = int(np.diff(offsets).max(initial=2))
+        rate = LARGEST_SOFTMAX_WINDOW / max(1, min(2 * self.window, longest - 1))
+        others = (self.batch_windows or STUDIED_BATCH_WINDOWS) - 1
+        kept = counts * keep_probabilities(counts, self.subsample)
+        if others and kept.any():
+            outside_words = most_outside_words(self.window, self.shrink_window, offsets)
+            alike = others * outside_words * float(kept.max() / kept.sum())
+            rate = min(rate, LARGEST_SOFTMAX_STEP / alike)
+        return rate
 
     def _largest_load(self, counts: np.ndarray, offsets: np.ndarray | None) -> float:
         """How many times a center the most frequent word is a negative, on average, at most."""

@@ -337,6 +337,21 @@ def test_what_was_learnt_is_saved_when_interrupted(
     ]
 
 
+def test_nothing_is_saved_when_nothing_was_learnt(
+    text: Path, in_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nw2v.training.progress import ProgressBar
+
+    def interrupt(self: ProgressBar, start: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(ProgressBar, "started", interrupt)
+    assert main(arguments(text, "hydra.run.dir=run")) == 130
+    assert not (in_folder / "run" / "model.safetensors").exists()
+    err = capsys.readouterr().err
+    assert "what was learnt" not in err and err.splitlines()[-1] == "nw2v: interrupted"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_standard_output_is_no_failed_training(text: Path, in_folder: Path) -> None:
     words = arguments(text, "hydra.run.dir=run")

@@ -55,6 +55,57 @@ def test_values_that_some_jobs_lack(tmp_path):
     assert frame["loss.negatives"].tolist() == [pd.NA, 15]
 
 
+def settled(folder: Path, job: int, **values: Any) -> None:
+    change(
+        folder / str(job) / "job.json",
+        settled={key.replace("__", "."): value for key, value in values.items()},
+    )
+
+
+def test_settings_that_were_left_unset_have_what_training_took(tmp_path):
+    jobs = [{"model.window": window, "trainer.learning_rate": None} for window in (2, 5)]
+    folder = sweep_of(tmp_path / "sweep", jobs, swept=["model.window"])
+    for job in range(2):
+        settled(folder, job, trainer__learning_rate=0.07, vocabulary_size=123)
+    frame = nw2v.sweeps.load(folder)
+    assert frame["trainer.learning_rate"].tolist() == [0.07, 0.07]
+    assert frame["vocabulary_size"].tolist() == [123, 123]
+
+
+def test_unset_values_that_were_swept_stay_so(tmp_path):
+    jobs = grid(trainer__learning_rate=[None, 0.05], trainer__epochs=[5, 20], seed=[1, 2])
+    folder = sweep_of(tmp_path / "sweep", jobs)
+    for job, given in enumerate(jobs):
+        rate = given["trainer.learning_rate"] or 0.25 / given["trainer.epochs"]
+        settled(folder, job, trainer__learning_rate=rate)
+    table = nw2v.sweeps.configurations(nw2v.sweeps.load(folder))
+    assert table["seeds"].tolist() == [2, 2, 2, 2]
+
+
+def test_jobs_on_machines_with_more_threads_are_no_configuration_of_their_own(tmp_path):
+    jobs = grid(model__window=[2, 5], seed=[1, 2, 3, 4])
+    unset = [{**one, "trainer.threads": None} for one in jobs]
+    folder = sweep_of(tmp_path / "sweep", unset, swept=["model.window", "seed"])
+    for job in range(8):
+        settled(folder, job, trainer__threads=1 + job % 2)
+    frame = nw2v.sweeps.load(folder)
+    assert frame["trainer.threads"].tolist() == [1, 2] * 4
+    assert nw2v.sweeps.configurations(frame)["seeds"].tolist() == [4, 4]
+    threads = sweep_of(tmp_path / "threads", grid(trainer__threads=[1, 2], seed=[1, 2]))
+    found = nw2v.sweeps.configurations(nw2v.sweeps.load(threads))
+    assert found["seeds"].tolist() == [2, 2]
+
+
+def test_jobs_of_a_version_that_recorded_no_defaults_join_the_others(tmp_path):
+    jobs = [{"model.window": 2, "trainer.learning_rate": None, "seed": seed} for seed in range(4)]
+    folder = sweep_of(tmp_path / "sweep", jobs, swept=["seed"])
+    for job in (2, 3):
+        settled(folder, job, trainer__learning_rate=0.05)
+    frame = nw2v.sweeps.load(folder)
+    assert frame["trainer.learning_rate"].isna().all()
+    assert nw2v.sweeps.configurations(frame)["seeds"].tolist() == [4]
+
+
 def test_curves_of_all_jobs(folder):
     frame = nw2v.sweeps.histories(folder)
     assert frame["job"].unique().tolist() == [0, 1, 2, 4]

@@ -54,6 +54,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+def test_a_failure_takes_the_bar_of_counting_away() -> None:
+    stream = io.StringIO()
+    bar = ProgressBar(stream, bar=True)
+    bar.counting(1, 10)
+    counting = bar._counting
+    assert counting is not None and counting._bar is not None
+    bar.failed(KeyboardInterrupt())
+    assert bar._counting is None and counting._bar is None
+
+
 def test_counting_writes_a_line_now_and_then_and_ends_its_bar(clock: Clock) -> None:
     stream = io.StringIO()
     bar = ProgressBar(stream)

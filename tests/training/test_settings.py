@@ -168,35 +168,62 @@ def test_the_default_rate_falls_with_the_passes_beyond_five(passes, part):
 
 
 @pytest.mark.parametrize(
-    ("window", "windows", "rate"),
+    ("window", "windows", "words", "length", "rate"),
     [
-        (5, None, 0.1),
-        (5, 1, 0.1),
-        (5, 16, 0.1),
-        (5, 32, 0.0625),
-        (5, 4096, 2 / 4096),
-        (19, 1, 0.1),
-        (39, 1, 0.05),
-        (39, 6, 0.05),
-        (39, 12, 0.025),
+        (5, None, 10, 100, 0.1),
+        (5, 1, 10, 100, 0.1),
+        (10, 1, 10, 100, 0.1),
+        (50, 1, 10, 1000, 2 / 100),
+        (50, 1, 10, 41, 2 / 40),
+        (50, 1, 10, 3, 0.1),
+        (5, 16, 1000, 100, 0.1),
+        (5, 16, 100, 100, 0.08 / (15 * 6 / 100)),
+        (5, 4096, 1000, 100, 0.08 / (4095 * 6 / 1000)),
+        (5, 4096, 1000, 3, 0.08 / (4095 * 2 / 1000)),
+        (50, 2, 1000, 1000, 2 / 100),
     ],
 )
-def test_the_default_rate_of_the_softmax_knows_how_many_pairs_make_a_step(window, windows, rate):
-    given = TrainingSettings(loss="naive_softmax", window=window, batch_windows=windows)
-    assert given.resolved().learning_rate == pytest.approx(rate)
-    assert replace(given, learning_rate=0.3).resolved().learning_rate == 0.3
-    short = given.resolved(offsets=np.arange(101) * 3).learning_rate  # two outside words at most
-    assert short == pytest.approx(min(0.1, 6 / (windows or 1)))
+def test_the_default_rate_of_the_softmax_knows_its_windows(window, windows, words, length, rate):
+    given = TrainingSettings(
+        loss="naive_softmax", window=window, batch_windows=windows, subsample=0
+    )
+    counts, offsets = np.full(words, 10), np.arange(50) * length
+    assert given.resolved(counts, offsets).learning_rate == pytest.approx(rate)
+    assert replace(given, learning_rate=0.3).resolved(counts, offsets).learning_rate == 0.3
+    assert given.resolved().learning_rate == 0.1
+    nothing = given.resolved(np.zeros(words, dtype=int), np.array([0])).learning_rate
+    assert nothing is not None and 0 < nothing <= 0.1
 
 
-@pytest.mark.parametrize("windows", [64, 1024])
-def test_many_windows_a_step_train_at_the_default_rate(windows):
+def test_one_long_sentence_and_one_frequent_word_lower_the_softmaxs_rate():
+    wide = TrainingSettings(loss="naive_softmax", window=50)
+    offsets = np.cumsum([0, *[5] * 1000, 141])
+    assert wide.resolved(np.full(100, 10), offsets).learning_rate == pytest.approx(2 / 100)
+    many = TrainingSettings(loss="naive_softmax", batch_windows=32, subsample=0)
+    skewed = np.array([1000, *[1] * 1000])
+    usual = many.resolved(np.full(1001, 2), np.arange(50) * 40).learning_rate
+    lowered = many.resolved(skewed, np.arange(50) * 40).learning_rate
+    assert usual is not None and lowered is not None and lowered < usual / 100
+
+
+@pytest.mark.parametrize(("window", "windows"), [(5, 64), (5, 1024), (50, 1), (50, 16)])
+def test_many_pairs_a_step_train_at_the_default_rate(window, windows):
     text = [[f"w{word:02}" for word in sentence] for sentence in topical_sentences(3000)]
+    text += [[word for sentence in text[-50:] for word in sentence]]  # one with wide windows
     model = nw2v.train(
         nw2v.Corpus.from_sentences(text, min_count=1), loss="naive_softmax", dim=12,
-        subsample=0, evaluation_subsample=0, batch_windows=windows, epochs=3, threads=1,
+        subsample=0, evaluation_subsample=0, window=window, batch_windows=windows, epochs=3,
+        threads=1,
     )  # fmt: skip
     assert model.metrics["valid/cross_entropy"] < model.metrics["valid/cross_entropy_unigram"]
+
+
+def test_a_lowest_rate_is_compared_with_the_default_one_of_the_text():
+    lowest: dict[str, Any] = {"loss": "naive_softmax", "batch_windows": 512, "dim": 4, "threads": 1}
+    corpus = nw2v.Corpus.from_sentences([["a", "b", "c"]] * 50, min_count=1)
+    nw2v.train(corpus, **lowest, min_learning_rate=1e-4, subsample=0, heldout_fraction=0)
+    with pytest.raises(InputError, match=r"0\.000234834, the default .* for 512 windows a step: "):
+        nw2v.train(corpus, **lowest, min_learning_rate=0.001, subsample=0, heldout_fraction=0)
 
 
 def test_a_step_whose_logits_take_too_much_memory_is_refused(monkeypatch):
