@@ -231,7 +231,7 @@ def test_the_end_of_the_launching_process_saves_what_was_learnt_and_leaves_no_pr
         )
     try:
         logs = [Path(f"sweep/{job}/train.log") for job in (0, 1)]
-        wait_for(lambda: all(each.exists() and "training:" in each.read_text() for each in logs))
+        wait_for(lambda: all(each.exists() and ": pass 1, " in each.read_text() for each in logs))
         if way == "interrupt":
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does
             assert process.wait(120) == 130
