@@ -279,6 +279,8 @@ def train(
             "Corpus.from_sentences(lists), Corpus.from_file(path) or Corpus.from_name(name)"
         )
     listeners = checked_callbacks(callbacks)
+    if evaluate is not None and not callable(evaluate):
+        raise InputError(f"evaluate: expected a function of a model, got {evaluate!r}")
     told: list[Callback] = []  # of the counting or the start, and not of the end
     settings = TrainingSettings(
         loss=loss,

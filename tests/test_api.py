@@ -161,6 +161,12 @@ def test_a_number_may_be_of_a_type_that_is_no_array(corpus):
     assert model.metrics["mine"] == 0.25
 
 
+def test_what_evaluates_is_a_function(corpus):
+    wrong: Any = 3
+    with pytest.raises(nw2v.InputError, match="evaluate: expected a function of a model, got 3"):
+        nw2v.train(corpus, evaluate=wrong, **QUICK)
+
+
 def test_a_metric_that_cannot_be_saved_leaves_the_folder_as_it_was(model, tmp_path):
     model.save(tmp_path)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import nw2v
 from nw2v.cli.pictures import pictures
 from nw2v.cli.summary import short_path
-from nw2v.errors import FailedJobsError
+from nw2v.errors import FailedJobsError, InputError
 from nw2v.sweeps.files import FAILED, KILLED, RUNNING, read_records
 from nw2v.sweeps.wording import numbers
 from nw2v.tracking.run_values import BEST_RUN_TAG
@@ -102,7 +102,12 @@ def _give_best(found: Findings, parent: ParentRun, vectors: str) -> dict[str, fl
     parent.set_tags({BEST_RUN_TAG: run_id})
     if vectors == "best":
         parent.log_vectors_of(run_id, folder)
-    parent.log_figures_of(run_id, pictures(nw2v.load(folder), best["evaluation.vectors"]))
+    try:
+        model = nw2v.load(folder)
+    except InputError as error:  # What is known of the sweep does not depend on it.
+        _log.warning("the best job has no pictures in MLflow (%s)", error)
+    else:
+        parent.log_figures_of(run_id, pictures(model, best["evaluation.vectors"]))
     return {found.metric: float(best[found.metric])}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 
+from nw2v.run_folder import write_history, write_metrics
 from nw2v.sweeps.files import (
     FINISHED,
     RUNNING,
@@ -21,7 +22,7 @@ from nw2v.sweeps.files import (
 from nw2v.tracking.processes import process_tags
 from nw2v.tracking.run_content import facts_among_settings
 from nw2v.tracking.run_values import IDENTITY_TAG, JOB_TAG, SWEEP_FILE, failure_reason, final_status
-from nw2v.training.callbacks import Callback, TrainingStart
+from nw2v.training.callbacks import Callback, Report, TrainingStart
 from nw2v.training.settings import defaults_taken
 
 
@@ -44,6 +45,7 @@ class SweepJob(Callback):
         self, settings: Mapping[str, Any], folder: Path, sweep: SweepRecord, number: int
     ) -> None:
         self._folder = folder
+        self._history: list[dict[str, float]] = []
         self._sweep = sweep
         self.record = JobRecord(
             job=number,
@@ -81,7 +83,29 @@ class SweepJob(Callback):
         """Record what an MLflow run has among its parameters beside the configuration."""
         taken = defaults_taken(self.record.settings, start.settings)
         self.record.settled = taken | facts_among_settings(start)
+        self.record.corpus_fingerprint = start.facts["corpus_fingerprint"]
         self.record.write(self._folder)
+        self._history.clear()
+
+    def step(self, report: Report) -> None:
+        """Remember what was measured."""
+        self._remember(report)
+
+    def epoch(self, report: Report) -> None:
+        """Remember what was measured."""
+        self._remember(report)
+
+    def failed(self, error: BaseException) -> None:
+        """Write what was measured: of a training that failed there is no model."""
+        write_history(self._folder, self._history)
+        last = {name: one[name] for one in self._history for name in one if name != "step"}
+        if last:
+            write_metrics(self._folder, last)
+
+    def _remember(self, report: Report) -> None:
+        if not self._history or self._history[-1]["step"] != report.step:
+            self._history.append({"step": report.step})
+        self._history[-1].update(report.metrics)
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:

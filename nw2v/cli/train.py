@@ -190,12 +190,17 @@ def _train(
 ) -> float | list[float] | None:
     from nw2v.training.progress import CompilationNotice
 
-    with (
-        CompilationNotice() as notice,
-        _tracking(settings, folder, job) as tracker,
-        interrupts_as_such(),
-    ):
-        return _train_tracked(settings, folder, job, notice, tracker)
+    tracker = None
+    try:
+        with (
+            CompilationNotice() as notice,
+            _tracking(settings, folder, job) as tracker,
+            interrupts_as_such(),
+        ):
+            return _train_tracked(settings, folder, job, notice, tracker)
+    finally:
+        if job is not None and tracker is not None:
+            job.record.run_id = tracker.run_id
 
 
 def _train_tracked(
@@ -248,15 +253,12 @@ def _train_tracked(
         tell(hint for hint in corpus.hints if hint not in told)
     else:
         job.trained(model.metrics["train/seconds"])
-        job.record.corpus_fingerprint = corpus.fingerprint
     model.save(folder)
     if tracker is not None:
         # The pictures of a sweep are those of its best job: as many as jobs would take longer
         # than many a training.
         figures = {} if job else pictures(model, settings["evaluation.vectors"])
         tracker.log_outputs(folder, figures)
-        if job is not None:
-            job.record.run_id = tracker.run_id
     text = summary(model, settings, folder, tracker, short=job is not None)
     if tracker is not None:
         tracker.describe(run_description(_command(), text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,7 +12,7 @@ import numpy as np
 
 from nw2v.errors import InputError
 from nw2v.sweeps.files import without_effect
-from nw2v.sweeps.objectives import DIRECTIONS, usual_direction
+from nw2v.sweeps.objectives import CROSS_ENTROPY, DIRECTIONS, usual_direction
 from nw2v.sweeps.records import DEFAULT_METRIC, JOB_COLUMNS
 
 if TYPE_CHECKING:
@@ -61,8 +62,16 @@ def goal(
     Raises
     ------
     InputError
-        If the direction is none.
+        If the direction is none, or no job has the metric that is given.
     """
+    measured = [name for name in frame.columns if "/" in name]
+    asked = (DEFAULT_METRIC, CROSS_ENTROPY, *frame.attrs.get("metrics", ()))
+    if metric is not None and measured and metric not in (*measured, *asked):
+        near = difflib.get_close_matches(metric, measured, 3, 0.5)
+        raise InputError(
+            f"no job has a metric {metric!r}: "
+            + (f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(measured)}")
+        )
     chosen = metric or frame.attrs.get("metric") or DEFAULT_METRIC
     if direction is None:
         direction = direction_of(frame, chosen)

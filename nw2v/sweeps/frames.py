@@ -65,7 +65,7 @@ def histories(
     sweep: str | os.PathLike[str],
     *,
     uri: str | None = None,
-    metrics: Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Read how the metrics of all jobs went.
 
@@ -73,7 +73,7 @@ def histories(
     ----------
     sweep, uri
         As for `load`.
-    metrics : sequence of str, optional
+    metrics : str or sequence of str, optional
         Only these; by default all that a folder has, and the losses, the held-out cross-entropies
         and the seconds of training from a store, which gives out each curve for itself.
 
@@ -89,6 +89,8 @@ def histories(
         As `load`.
     """
     found = read_sweep(sweep, uri)
+    if isinstance(metrics, str):
+        metrics = [metrics]
     return histories_of(found.jobs, found.uri if _is_run_id(sweep) else None, metrics)
 
 

@@ -395,6 +395,34 @@ def test_the_folder_and_the_parent_run_give_the_same_table(text: Path) -> None:
 
 
 @OF_MLFLOW
+def test_what_a_failed_job_had_measured_is_in_both_tables(text: Path) -> None:
+    words = [
+        *arguments(text, "trainer.learning_rate=0.05,90", "trainer.epochs=3"),
+        "tracking=mlflow",
+    ]
+    assert main(words) == 1
+    of_folder = nw2v.sweeps.load("sweep")
+    assert of_folder["status"].tolist() == ["FINISHED", "FAILED"]
+    uri = f"sqlite:///{Path('mlflow.db').absolute()}"
+    of_run = nw2v.sweeps.load(of_folder.attrs["parent_run"], uri=uri)
+    known = ["run_id", "fingerprint", "failure", "valid/cross_entropy", "train/seconds"]
+    assert of_folder[known].notna().loc[1].all()
+    pd.testing.assert_frame_equal(of_folder[known], of_run[known])
+    assert (nw2v.sweeps.histories("sweep")["job"] == 1).any()
+
+
+@OF_MLFLOW
+def test_a_sweep_whose_best_model_is_gone_has_its_table(
+    text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments(text, "model.window=2"), "tracking=mlflow"]) == 0
+    Path("sweep/0/model.safetensors").unlink()
+    capsys.readouterr()
+    assert main(["train", "sweep.resume=sweep"]) == 0
+    assert "report      sweep/report.html" in capsys.readouterr().out
+
+
+@OF_MLFLOW
 def test_a_failed_job_has_a_failed_run(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow import MlflowClient
 

@@ -106,6 +106,17 @@ def test_jobs_of_a_version_that_recorded_no_defaults_join_the_others(tmp_path):
     assert nw2v.sweeps.configurations(frame)["seeds"].tolist() == [4]
 
 
+def test_a_metric_that_no_job_has_is_refused(folder):
+    frame = nw2v.sweeps.load(folder)
+    for function in (nw2v.sweeps.ranked, nw2v.sweeps.configurations, nw2v.sweeps.main_effects):
+        with pytest.raises(InputError, match="did you mean valid/cross_entropy"):
+            function(frame, "valid/cross_entropi")
+    with pytest.raises(InputError, match=r"no job has a metric 'x': there are .*train/loss"):
+        nw2v.sweeps.ranked(frame, "x")
+    one = nw2v.sweeps.histories(folder, metrics="train/loss")
+    assert one.columns.tolist() == ["job", "step", "train/loss"]
+
+
 def test_curves_of_all_jobs(folder):
     frame = nw2v.sweeps.histories(folder)
     assert frame["job"].unique().tolist() == [0, 1, 2, 4]
