@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from nw2v.cli.launching import job_number
 from nw2v.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,8 +44,28 @@ def launch_planned(launcher: Launcher, batch_size: int | None) -> list[Sequence[
         )
     overrides, first = _planned[-1]
     size = batch_size or max(1, len(overrides))
-    returns = []
+    return_values: list[Sequence[JobReturn]] = []
     for start in range(0, len(overrides), size):
-        batch = overrides[start : start + size]
-        returns.append(launcher.launch(batch, initial_job_idx=first + start))
-    return returns
+        batch, number = overrides[start : start + size], first + start
+        parts = [(number, batch)]
+        if type(launcher).__name__ == "BasicLauncher":  # Hydra loads its class a second time
+            parts = _consecutive(batch, number)
+        for begin, part in parts:
+            return_values.append(launcher.launch(part, initial_job_idx=begin))
+    return return_values
+
+
+def _consecutive(batch: Sequence[list[str]], first: int) -> list[tuple[int, list[list[str]]]]:
+    """Cut a batch where the numbers of its jobs do not follow each other, as Hydra takes them to.
+
+    So it says of each job the number of its folder. One job runs after the other anyway.
+    """
+    numbered = [(job_number(one, place), one) for place, one in enumerate(batch, first)]
+    numbered.sort(key=lambda one: one[0])
+    parts: list[tuple[int, list[list[str]]]] = []
+    for number, overrides in numbered:
+        if parts and parts[-1][0] + len(parts[-1][1]) == number:
+            parts[-1][1].append(overrides)
+        else:
+            parts.append((number, [overrides]))
+    return parts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -17,6 +18,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from omegaconf import OmegaConf
 
 import nw2v
 from nw2v.cli import main, multirun
@@ -134,6 +136,23 @@ def test_more_jobs_join_a_sweep(text: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["train", "-m", "sweep.resume=sweep", "seed=1,2,3"]) == 0
     assert "3 jobs, of which 2 are done" in capsys.readouterr().err
     assert [(r.job, r.settings["seed"]) for r in records()] == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_jobs_are_told_by_the_numbers_of_their_folders(
+    text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(text, "model.window=2,3", "seed=1,2")) == 0
+    shutil.rmtree("sweep/1")
+    capsys.readouterr()
+    assert main(["train", "sweep.resume=sweep", "model.window=2,3", "seed=1,2,3"]) == 0
+    told = re.findall(r"#(\d+) : .*model.window=(\d) seed=(\d)", capsys.readouterr().err)
+    assert len(told) == 3
+    for number, window, seed in told:
+        settings = JobRecord.read(Path("sweep") / number).settings
+        assert (settings["model.window"], settings["seed"]) == (int(window), int(seed))
+        hydra = OmegaConf.load(Path("sweep") / number / ".hydra/hydra.yaml")
+        assert hydra.hydra.job.num == int(number)
+    assert len({record.job for record in records()}) == 6
 
 
 def test_configuration_files_of_ones_own_by_a_relative_path(text: Path) -> None:
