@@ -288,9 +288,9 @@ def naive_softmax_pass(V, U, sentences, keep_limits, window, shrink, key, rate, 
 
 
 def analogy(words, vectors, a, b, c, method):
-    """The best word and how far it is ahead of the second, as a part of its score or of 1.
+    """The best word, and by how much all cosines would have to be off for another one to be best.
 
-    3CosMul's scores go up to a thousand.
+    To first order. 3CosMul divides by as little as 0.001: there, it takes very little.
     """
 
     def cosine(x, y):
@@ -304,11 +304,18 @@ def analogy(words, vectors, a, b, c, method):
             continue
         to_a, to_b, to_c = (cosine(vector_of[word], vector_of[other]) for other in (a, b, c))
         if method == "3cosadd":
-            scores.append((to_b - to_a + to_c, word))
+            scores.append((to_b - to_a + to_c, 3.0, word))
         else:
-            scores.append(((1 + to_b) / 2 * (1 + to_c) / 2 / ((1 + to_a) / 2 + 0.001), word))
-    scores = [*sorted(scores, reverse=True), (-math.inf, None)]
-    return scores[0][1], (scores[0][0] - scores[1][0]) / max(1, abs(scores[0][0]))
+            half_b, half_c, divisor = (1 + to_b) / 2, (1 + to_c) / 2, (1 + to_a) / 2 + 0.001
+            score = half_b * half_c / divisor
+            change = (half_b + half_c + score) / (2 * divisor)  # by all three cosines
+            scores.append((score, change, word))
+    if not scores:
+        return None, math.inf
+    best = max(scores)
+    others = [one for one in scores if one is not best]
+    margins = [(best[0] - score) / (best[1] + change) for score, change, _ in others]
+    return best[2], min(margins, default=math.inf)
 
 
 def heldout_metrics(pairs, V, U, loss_name, counts, negatives, noise_exponent):

@@ -54,6 +54,7 @@ def planted(pairs: int = 12, noise: float = 0.15) -> tuple[WordVectors, AnalogyS
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**32), size=st.integers(4, 400), dim=st.integers(2, 12))
 @example(seed=224, size=224, dim=2)
+@example(seed=5093293, size=219, dim=2)
 def test_predictions_equal_the_naive_ones(method, seed, size, dim):
     words = [f"w{i}" for i in range(size)]
     vectors = random_vectors(words, dim, seed)
@@ -63,7 +64,8 @@ def test_predictions_equal_the_naive_ones(method, seed, size, dim):
         expected, margin = naive.analogy(
             vectors.words, vectors.vectors, question.a, question.b[0], question.c, method
         )
-        assert predicted == expected or margin < 1e-5
+        # Cosines of float32 vectors of a few dimensions.
+        assert predicted == expected or margin < 2e-7
 
 
 @pytest.mark.parametrize("method", ["3cosadd", "3cosmul"])
