@@ -15,17 +15,17 @@ from typing import Any
 
 import numpy as np
 from reporting import command_line, in_words, machine, markdown, run_benchmark, table
-from texts import open_corpus
+from texts import open_corpus, write_sentences
+from training_run import new_gensim, train_gensim
 
 import nw2v
 from nw2v import Corpus, InputError
 from nw2v.cores import available_cores
-from nw2v.corpus import Split
 from nw2v.evaluation.heldout import draw_heldout_pairs, heldout_metrics
 from nw2v.losses import make_loss
+from nw2v.training.settings import TrainingSettings
 
-SPLIT_SEED, HELDOUT_FRACTION, HELDOUT_CENTERS = 0, 0.02, 5000
-NOISE_EXPONENT, WINDOW, SUBSAMPLE = 0.75, 5, 1e-4
+DEFAULTS = TrainingSettings()
 METRICS = {
     "valid/loss": "loss of negative sampling",
     "valid/cross_entropy": "cross-entropy",
@@ -36,37 +36,19 @@ METRICS = {
 Vectors = tuple[np.ndarray, np.ndarray]
 
 
-def write_training_part(split: Split, path: Path) -> None:
-    """Write the training part of a text, a sentence a line, without words that were left out."""
-    words = np.array(split.vocabulary.words, dtype=object)
-    tokens, offsets = split.training.tokens, split.training.offsets
-    with path.open("w", encoding="utf-8") as file:
-        for first, last in itertools.pairwise(offsets):
-            file.write(" ".join(words[tokens[first:last]]) + "\n")
-
-
-def of_gensim(
-    path: Path, words: list[str], negatives: int, rate: float, seed: int, epochs: int
-) -> Vectors:
-    """Train gensim in its fastest way; return center and outside vectors in the order of words."""
-    from gensim.models import Word2Vec
-
-    model = Word2Vec(
-        corpus_file=str(path), vector_size=100, window=WINDOW, sg=1, negative=negatives,
-        ns_exponent=NOISE_EXPONENT, sample=SUBSAMPLE, min_count=1, workers=available_cores(),
-        epochs=epochs, alpha=rate, min_alpha=rate / 250, seed=seed,
-    )  # fmt: skip
+def of_gensim(text: Path, words: list[str], setting: dict[str, Any], seed: int) -> Vectors:
+    """Train gensim; return center and outside vectors in the order of words."""
+    rate = setting["learning_rate"]
+    model = new_gensim(str(text), setting, {"alpha": rate, "min_alpha": rate / 250}, seed)
+    train_gensim(model, str(text), setting["epochs"])
     rows = [model.wv.key_to_index[word] for word in words]
     return model.wv.vectors[rows], model.syn1neg[rows]
 
 
-def of_nw2v(corpus: Corpus, negatives: int, rate: float, seed: int, epochs: int) -> Vectors:
+def of_nw2v(corpus: Corpus, setting: dict[str, Any], seed: int) -> Vectors:
     """Train nw2v on the same part of the text; return center and outside vectors."""
-    model = nw2v.train(
-        corpus, dim=100, window=WINDOW, negatives=negatives, noise_exponent=NOISE_EXPONENT,
-        subsample=SUBSAMPLE, epochs=epochs, learning_rate=rate, seed=seed,
-        split_seed=SPLIT_SEED, heldout_fraction=HELDOUT_FRACTION,
-    )  # fmt: skip
+    given = {name: value for name, value in setting.items() if name != "min_count"}
+    model = nw2v.train(corpus, seed=seed, **given)
     return model.center_vectors, model.outside_vectors
 
 
@@ -75,12 +57,16 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     if min(arguments.seeds, arguments.epochs, *arguments.negatives) < 1:
         raise InputError("--seeds, --epochs and --negatives must be 1 or more")
     corpus = open_corpus(arguments.corpus, arguments.min_count)
-    split = corpus.split(HELDOUT_FRACTION, SPLIT_SEED)
+    split = corpus.split(DEFAULTS.heldout_fraction, DEFAULTS.split_seed)
     counts = split.vocabulary.counts
     pairs = draw_heldout_pairs(
-        split.heldout, counts, window=WINDOW, subsample=SUBSAMPLE, centers=HELDOUT_CENTERS,
-        seed=SPLIT_SEED,
-    )  # fmt: skip
+        split.heldout,
+        counts,
+        window=DEFAULTS.evaluation_window,
+        subsample=DEFAULTS.evaluation_subsample,
+        centers=DEFAULTS.heldout_centers,
+        seed=DEFAULTS.split_seed,
+    )
     words = list(split.vocabulary.words)
     record: dict[str, Any] = {
         "command": command_line("heldout_beside_gensim.py", arguments, parser()),
@@ -96,20 +82,35 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "training.txt"
-        write_training_part(split, path)
+        write_sentences(
+            path,
+            np.array(words, dtype=object),
+            split.training.tokens,
+            split.training.offsets,
+        )
         for negatives, program, rate in itertools.product(
             arguments.negatives, ("gensim", "nw2v"), arguments.learning_rate
         ):
             label = f"{program} at {rate}"
+            setting = {
+                "epochs": arguments.epochs,
+                "dim": DEFAULTS.dim,
+                "window": DEFAULTS.window,
+                "subsample": DEFAULTS.subsample,
+                "negatives": negatives,
+                "learning_rate": rate,
+                "threads": available_cores(),
+                "min_count": 1,  # rare words are out of the text already
+            }
             loss = make_loss(
-                "negative_sampling", negatives=negatives, noise_exponent=NOISE_EXPONENT
+                "negative_sampling", negatives=negatives, noise_exponent=DEFAULTS.noise_exponent
             )
             found = []
             for seed in range(1, arguments.seeds + 1):
                 if program == "gensim":
-                    vectors = of_gensim(path, words, negatives, rate, seed, arguments.epochs)
+                    vectors = of_gensim(path, words, setting, seed)
                 else:
-                    vectors = of_nw2v(corpus, negatives, rate, seed, arguments.epochs)
+                    vectors = of_nw2v(corpus, setting, seed)
                 metrics = heldout_metrics(pairs, *vectors, loss, counts)
                 found.append({name: metrics[name] for name in METRICS})
                 entropy = metrics["valid/cross_entropy"]
@@ -139,8 +140,9 @@ def report(record: dict[str, Any]) -> str:
         f"Held-out text, nw2v beside gensim: {text['name']}",
         record,
         f"Machine: {in_words(record['machine'])}.  \n{text['training_tokens']:,} tokens of "
-        f"{text['vocabulary']:,} words to train on, {text['heldout_pairs']:,} pairs held out. 100 "
-        f"dimensions, window {WINDOW}, t = {SUBSAMPLE:g}, {record['epochs']} passes.",
+        f"{text['vocabulary']:,} words to train on, {text['heldout_pairs']:,} pairs held out. "
+        f"{DEFAULTS.dim} dimensions, window {DEFAULTS.window}, t = {DEFAULTS.subsample:g}, "
+        f"{record['epochs']} passes.",
         table(["system", "K", *METRICS.values(), "cross-entropy: seeds apart"], rows),
         f"Nats a pair, means of {len(record['systems'][0]['seeds'])} seeds. Word frequencies alone "
         f"have a cross-entropy of {record['unigram']:.4f}. The standard error over held-out "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -35,13 +36,24 @@ def write_text(corpus: Corpus, path: Path, most_words: int | None = None) -> Non
     last = corpus.sentence_count
     if most_words is not None:
         last = min(int(np.searchsorted(corpus.offsets, most_words)), last)
+    write_sentences(path, words, corpus.tokens, corpus.offsets[: last + 1], same_for_all)
+
+
+def write_sentences(
+    path: Path,
+    words: np.ndarray,
+    tokens: np.ndarray,
+    offsets: np.ndarray,
+    is_kept: np.ndarray | None = None,
+) -> None:
+    """Write sentences of word ids, those of some words alone; empty ones are left out."""
     with path.open("w", encoding="utf-8") as file:
-        for sentence in range(last):
-            first, end = corpus.offsets[sentence : sentence + 2]
-            tokens = np.asarray(corpus.tokens[first:end])
-            tokens = tokens[same_for_all[tokens]]
-            if len(tokens):
-                file.write(" ".join(words[tokens]) + "\n")
+        for first, end in itertools.pairwise(offsets):
+            sentence = np.asarray(tokens[first:end])
+            if is_kept is not None:
+                sentence = sentence[is_kept[sentence]]
+            if len(sentence):
+                file.write(" ".join(words[sentence]) + "\n")
 
 
 def zipf_counts(vocabulary: int, words: int, least: int) -> np.ndarray:

@@ -10,18 +10,19 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from watched import peak_memory
 
-
-def run_gensim(
-    text: str, setting: dict[str, Any], learning_rate: float | None, seed: int
-) -> dict[str, Any]:
+if TYPE_CHECKING:
     from gensim.models import Word2Vec
 
-    rate = {} if learning_rate is None else {"alpha": learning_rate}
+
+def new_gensim(text: str, setting: dict[str, Any], rate: dict[str, float], seed: int) -> Word2Vec:
+    """Make gensim's model of a setting, with its vocabulary, to be trained on a text file."""
+    from gensim.models import Word2Vec
+
     model = Word2Vec(
         sg=1,
         hs=0,
@@ -35,13 +36,26 @@ def run_gensim(
         **rate,
     )
     model.build_vocab(corpus_file=text)
-    start = time.perf_counter()
+    return model
+
+
+def train_gensim(model: Word2Vec, text: str, epochs: int) -> None:
+    """Train gensim in its fastest way."""
     model.train(
         corpus_file=text,
         total_words=model.corpus_total_words,
         total_examples=model.corpus_count,
-        epochs=setting["epochs"],
+        epochs=epochs,
     )
+
+
+def run_gensim(
+    text: str, setting: dict[str, Any], learning_rate: float | None, seed: int
+) -> dict[str, Any]:
+    rate = {} if learning_rate is None else {"alpha": learning_rate}
+    model = new_gensim(text, setting, rate, seed)
+    start = time.perf_counter()
+    train_gensim(model, text, setting["epochs"])
     seconds = time.perf_counter() - start
     return {
         "training_seconds": seconds,

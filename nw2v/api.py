@@ -18,7 +18,13 @@ from nw2v.evaluation.heldout import draw_heldout_pairs, heldout_metrics
 from nw2v.evaluation.metric_values import added_metrics, as_floats
 from nw2v.interrupts import interrupts_as_such
 from nw2v.losses import make_loss
-from nw2v.run_folder import read_history, read_metrics, write_history, write_metrics
+from nw2v.run_folder import (
+    last_values,
+    read_history,
+    read_metrics,
+    write_history,
+    write_metrics,
+)
 from nw2v.training.callbacks import (
     Callback,
     Pruned,
@@ -73,10 +79,7 @@ class Model:
     @property
     def metrics(self) -> dict[str, float]:
         """The last value of every metric, by its MLflow name."""
-        last = dict(self._metrics)
-        for record in self._records:
-            last.update((name, value) for name, value in record.items() if name != "step")
-        return last
+        return self._metrics | last_values(self._records)
 
     @property
     def steps(self) -> int:

@@ -18,6 +18,11 @@ LARGEST_HISTORY = 64_000_000  # bytes
 Records = list[dict[str, float]]
 
 
+def last_values(records: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the last value of every metric of a history."""
+    return {name: one[name] for one in records for name in one if name != "step"}
+
+
 def write_metrics(folder: Path, metrics: Mapping[str, float]) -> None:
     """Write the last value of every metric, by its MLflow name."""
     with write_atomically(folder / METRICS_FILE, "w") as file:

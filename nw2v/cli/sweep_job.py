@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +11,7 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 
-from nw2v.run_folder import write_history, write_metrics
+from nw2v.run_folder import last_values, write_history, write_metrics
 from nw2v.sweeps.files import (
     FINISHED,
     RUNNING,
@@ -22,7 +22,7 @@ from nw2v.sweeps.files import (
 from nw2v.tracking.processes import process_tags
 from nw2v.tracking.run_content import facts_among_settings
 from nw2v.tracking.run_values import IDENTITY_TAG, JOB_TAG, SWEEP_FILE, failure_reason, final_status
-from nw2v.training.callbacks import Callback, Report, TrainingStart
+from nw2v.training.callbacks import Callback, TrainingStart
 from nw2v.training.settings import defaults_taken
 
 
@@ -45,7 +45,7 @@ class SweepJob(Callback):
         self, settings: Mapping[str, Any], folder: Path, sweep: SweepRecord, number: int
     ) -> None:
         self._folder = folder
-        self._history: list[dict[str, float]] = []
+        self._history: Sequence[Mapping[str, float]] = ()
         self._sweep = sweep
         self.record = JobRecord(
             job=number,
@@ -85,27 +85,13 @@ class SweepJob(Callback):
         self.record.settled = taken | facts_among_settings(start)
         self.record.corpus_fingerprint = start.facts["corpus_fingerprint"]
         self.record.write(self._folder)
-        self._history.clear()
-
-    def step(self, report: Report) -> None:
-        """Remember what was measured."""
-        self._remember(report)
-
-    def epoch(self, report: Report) -> None:
-        """Remember what was measured."""
-        self._remember(report)
+        self._history = start.history
 
     def failed(self, error: BaseException) -> None:
         """Write what was measured: of a training that failed there is no model."""
         write_history(self._folder, self._history)
-        last = {name: one[name] for one in self._history for name in one if name != "step"}
-        if last:
-            write_metrics(self._folder, last)
-
-    def _remember(self, report: Report) -> None:
-        if not self._history or self._history[-1]["step"] != report.step:
-            self._history.append({"step": report.step})
-        self._history[-1].update(report.metrics)
+        if self._history:
+            write_metrics(self._folder, last_values(self._history))
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:

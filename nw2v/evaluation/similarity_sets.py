@@ -128,7 +128,6 @@ _NAMED = NamedSets(
 
 def _read_pairs(path: Path) -> list[tuple[str, str, float]]:
     pairs = []
-    judgement: float | None
     may_be_header = True
     for number, line in read_lines(path):
         columns = split_columns(line)
@@ -140,15 +139,17 @@ def _read_pairs(path: Path) -> list[tuple[str, str, float]]:
         try:
             judgement = float(columns[2])
         except ValueError:
-            judgement = None
-        if judgement is not None and math.isfinite(judgement):
-            pairs.append((columns[0], columns[1], judgement))
-        elif judgement is not None or not may_be_header:
+            if may_be_header:
+                may_be_header = False
+                continue
+            judgement = math.nan
+        may_be_header = False
+        if not math.isfinite(judgement):
             raise InputError(
                 f"{path}:{number}: the third column must be the judgement, a finite number, "
                 f"got {excerpt(columns[2])}"
             )
-        may_be_header = False
+        pairs.append((columns[0], columns[1], judgement))
     if not pairs:
         raise InputError(f"{path}: no pairs in this file")
     return pairs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -32,12 +32,16 @@ class TrainingStart:
         long, estimated_seconds.
     parameters : Parameters
         The live matrices of center and outside vectors. Not to be written to.
+    history : sequence of mapping of str to float
+        The live list of all that is measured: "step" and the metrics, one mapping a step. Not to
+        be written to.
     """
 
     total_steps: int
     settings: Mapping[str, Any]
     facts: Mapping[str, Any]
     parameters: Parameters
+    history: Sequence[Mapping[str, float]] = ()
 
 
 @dataclass(frozen=True)

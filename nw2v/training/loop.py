@@ -129,7 +129,7 @@ def fit(
         trainer.prepare()
         estimate = trainer.estimated_seconds()
         known = dict(facts) if estimate is None else {**facts, "estimated_seconds": estimate}
-        start = TrainingStart(trainer.total_steps, settings, known, trainer.parameters)
+        start = TrainingStart(trainer.total_steps, settings, known, trainer.parameters, run.history)
         for callback in callbacks:
             note_told(told, callback)
             callback.started(start)
